@@ -1,0 +1,170 @@
+# Everything this checkout does, from nothing but Python, make, a C compiler and the package registries.
+# `make` alone prints the targets.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDEXPANSION:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# ---- What a caller may choose, on the command line only ----
+STACK := formers
+PYTHON :=
+BOUNDS :=
+ARGS :=
+UPGRADE :=
+BENCH_JSON := build/benchmarks.json
+
+STACKS := formers paddlenlp3 paddlenlp2
+VERSIONS := 3.10 3.11 3.12 3.13
+$(if $(filter $(STACK),$(STACKS)),,$(error STACK=$(STACK) is none of: $(STACKS)))
+$(if $(filter-out $(VERSIONS),$(PYTHON)),$(error PYTHON=$(PYTHON) is none of: $(VERSIONS)))
+$(if $(filter-out oldest,$(BOUNDS)),$(error BOUNDS=$(BOUNDS): only "oldest" is known))
+
+# ---- Tools ----
+# Nothing is downloaded but packages: interpreters are looked for on PATH and among pyenv's.
+export UV_PYTHON_DOWNLOADS := never
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+# Importing Paddle takes 9 s without byte code and 2 s with it.
+unexport PYTHONDONTWRITEBYTECODE
+PYENV_PYTHONS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.*/bin)
+export PATH := $(subst $() $(),,$(PYENV_PYTHONS:%=%:))$(PATH)
+OWN_UV := $(CURDIR)/.tools/uv/bin/uv
+export UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
+export PYRIGHT := $(CURDIR)/.venv/lint/bin/pyright
+PROGRESS := $(shell [ -t 2 ] || echo --quiet)
+say = @printf '==> %s\n' "$(1)"
+
+# ---- Environments: .venv/<lock>, or .venv/<lock>-<version> where PYTHON= was given ----
+LOCKS := tests/requirements
+suffix := $(if $(PYTHON),-$(PYTHON))
+STACK_ENV := .venv/$(STACK)$(suffix)
+CORE_ENV := .venv/core$(if $(BOUNDS),-$(BOUNDS))$(suffix)
+PYTHONS := 3.11 3.12 3.10 3.13
+PYTHONS_paddlenlp3 := 3.11 3.12 3.10
+PYTHONS_paddlenlp2 := 3.11 3.12 3.10
+# Of an environment's name: its lock, the Python versions that may serve it (best first), and all its locked files.
+lock = $(or $(strip $(foreach v,$(VERSIONS),$(patsubst %-$v,%,$(filter %-$v,$1)))),$1)
+asked = $(strip $(foreach v,$(VERSIONS),$(if $(filter %-$v,$1),$v)))
+allowed = $(or $(PYTHONS_$(call lock,$1)),$(PYTHONS))
+pythons = $(if $(call asked,$1),$(filter $(call asked,$1),$(call allowed,$1)),$(call allowed,$1))
+locked = $(LOCKS)/$(call lock,$1).txt $(if $(call is_stack,$1),$(LOCKS)/model.txt)
+is_stack = $(filter $(STACKS),$(call lock,$1))
+
+# ---- Which tests run where; a folder that is not there yet is left out ----
+TESTS_paddlenlp3 := unit library
+TESTS_paddlenlp2 := unit library
+TESTS_formers := unit library end_to_end backends packaging docs
+TESTS := $(wildcard $(addprefix tests/,$(TESTS_$(STACK))))
+
+.PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler
+
+help: ## This list
+	@printf 'make TARGET [STACK=%s] [PYTHON=3.x] [ARGS="for pytest"]\n\n' "$(subst $() $(),|,$(STACKS))"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: $(STACK_ENV)/.installed .venv/lint/.installed ## Make the environments of STACK and of the checks
+
+demo: .venv/formers$(suffix)/.installed ## Serve a real chat model, send requests, show traces and metrics
+	@.venv/formers$(suffix)/bin/python docs/examples/chat_server/demo.py
+
+test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed backends) ## All tests of STACK, with its real Paddle
+	$(call say,tests: stack $(STACK))
+	$(if $(TESTS),,@echo "There is none of: $(addprefix tests/,$(TESTS_$(STACK)))" >&2; exit 1)
+	@PADDLE_OTEL_TEST_STACK=$(STACK) $(STACK_ENV)/bin/python -m pytest --timeout=900 $(TESTS) $(ARGS)
+
+test-core: $(CORE_ENV)/.installed ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
+	$(call say,tests without Paddle: $(notdir $(CORE_ENV)))
+	@$(CORE_ENV)/bin/python -m pytest --timeout=900 tests/unit $(ARGS)
+
+lint: .venv/lint/.installed ## ruff: rules and format
+	$(call say,ruff)
+	@.venv/lint/bin/ruff check .
+	@.venv/lint/bin/ruff format --check .
+
+types: .venv/lint/.installed .venv/formers/.installed ## pyright, strict
+	$(call say,pyright)
+	@$(PYRIGHT) --pythonpath .venv/formers/bin/python
+
+imports: .venv/lint/.installed ## The import law: instrumentation knows the library, never the other way round
+	$(call say,import law)
+	@PYTHONPATH=src:instrumentation .venv/lint/bin/lint-imports
+
+build: .venv/lint/.installed ## Wheel and source distribution in dist/, and the tests of both
+	$(call say,wheel and source distribution)
+	@$(UV) build --quiet --clear --out-dir dist --build-constraints $(LOCKS)/lint.txt --require-hashes
+	@ls -l dist | awk 'NF > 2 {print "    " $$NF " " $$5 " bytes"}'
+	@.venv/lint/bin/python -m pytest --timeout=900 tests/packaging $(ARGS)
+
+bench: .venv/formers$(suffix)/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
+	@mkdir -p $(dir $(BENCH_JSON))
+	@.venv/formers$(suffix)/bin/python tests/benchmarks/run.py --json $(BENCH_JSON)
+
+backends: .venv/formers/.installed ## Build the real Jaeger and Prometheus that the tests talk to (once per machine)
+	$(if $(wildcard tests/backends/build.py),@.venv/formers/bin/python tests/backends/build.py)
+
+lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRADE=1 takes the newest of all
+	$(call say,resolving)
+	@$(compile) pyproject.toml $(LOCKS)/core.in --extra otlp -o $(LOCKS)/core.txt
+	@$(compile) pyproject.toml $(LOCKS)/core-oldest.in --extra otlp --resolution lowest-direct -o $(LOCKS)/core-oldest.txt
+	@for stack in $(STACKS); do \
+	    overrides=$(LOCKS)/$$stack.overrides.in; \
+	    $(compile) pyproject.toml $(LOCKS)/$$stack.in --extra otlp -c $(LOCKS)/core.txt \
+	        $$([ ! -e $$overrides ] || echo --overrides $$overrides) -o $(LOCKS)/$$stack.txt; \
+	done
+	@$(compile) docs/examples/chat_server/requirements.in -c $(LOCKS)/formers.txt --overrides $(LOCKS)/formers.overrides.in \
+	    -o docs/examples/chat_server/requirements.txt
+	@$(compile) $(LOCKS)/lint.in -c $(LOCKS)/core.txt -o $(LOCKS)/lint.txt
+	@$(compile) $(LOCKS)/model.in --no-deps -o $(LOCKS)/model.txt
+	@$(compile) $(LOCKS)/uv.in -o $(LOCKS)/uv.txt
+# No index is named in a lock: packages come from the registry that the machine is set up for.
+compile = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+clean: ## Remove what was made here: environments, tools, builds, caches
+	@rm -rf .venv .tools .pytest_cache .ruff_cache .import_linter_cache build dist
+	@find src instrumentation tests docs -name __pycache__ -prune -exec rm -rf {} +
+
+# ---- How they are made ----
+# The stamp is newer than the locks, or the environment is brought in step; one without a stamp is kept if its Python fits.
+.venv/%/.installed: $$(call locked,$$*) $(LOCKS)/lint.txt pyproject.toml | compiler $(UV)
+	$(call say,$*: installing what is locked$(if $(call is_stack,$*), - several hundred MB where nothing is cached))
+	@$(if $(call pythons,$*),,echo "$(call lock,$*) runs on Python $(call allowed,$*); not on $(call asked,$*)." >&2; exit 1)
+	@$(call fits,$*) || { \
+	    python=$$($(foreach v,$(call pythons,$*),$(find_python) $v 2>/dev/null ||) true); \
+	    if [ -z "$$python" ]; then \
+	        echo "No Python found of: $(call pythons,$*) (on PATH and among pyenv's). Install one, with headers and venv." >&2; \
+	        exit 1; \
+	    fi; \
+	    $(UV) venv --quiet --no-project --clear --python "$$python" $(@D); \
+	}
+	@$(UV) pip sync $(PROGRESS) --python $(@D) --require-hashes $(call locked,$*)
+	$(if $(filter lint,$*),,@$(install_project) --python $(@D))
+	@touch $@
+find_python = $(UV) python find --system --no-project
+install_project = $(UV) pip install $(PROGRESS) --no-deps --build-constraints $(LOCKS)/lint.txt --editable .
+fits = .venv/$1/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(call pythons,$1)".split())' 2>/dev/null
+
+$(OWN_UV): $(LOCKS)/uv.txt
+	$(call say,uv: into .tools)
+	@rm -rf .tools/uv
+	@if python3 -c 'import ensurepip, venv' 2>/dev/null; then \
+	    python3 -m venv .tools/uv && .tools/uv/bin/python -m pip install --quiet --require-hashes -r $<; \
+	elif python3 -m pip --version >/dev/null 2>&1; then \
+	    python3 -m pip install --quiet --require-hashes --target .tools/uv -r $<; \
+	else \
+	    $(call debian,python3-venv,Python has neither its venv module nor pip); \
+	    python3 -m venv .tools/uv && .tools/uv/bin/python -m pip install --quiet --require-hashes -r $<; \
+	fi
+	@touch $@
+
+compiler:
+	@command -v cc >/dev/null || { $(call debian,gcc libc6-dev,There is no C compiler); }
+
+# Installs Debian packages where that is possible, else says what to type. $(call debian,packages,what is missing)
+debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1); \
+    else \
+        echo "$(2). On Debian: sudo apt-get install -y --no-install-recommends $(1)" >&2; exit 1; \
+    fi

@@ -1,0 +1,88 @@
+"""Traces and metrics for PaddleNLP.
+
+Usage
+-----
+
+Put ``opentelemetry-instrument`` before the command that runs the program, or switch it on in code, before or after
+PaddleNLP is imported:
+
+.. code:: python
+
+    from paddle_otel.paddlenlp import PaddleNLPInstrumentor
+
+    PaddleNLPInstrumentor().instrument()
+
+What is patched
+---------------
+
+- ``generate`` of every model class: one span per outermost call, ``chat {model}`` when the prompt came from a chat
+  template and ``text_completion {model}`` otherwise, with token counts, finish reasons and timings, and the children
+  ``prefill`` and ``decode``; the ``gen_ai.client.*`` and ``gen_ai.server.*`` metrics and ``paddle.tokens``. One
+  stopping criterion is added in front of the caller's: it notes the time of each decode step and never stops anything.
+- Tokenizers (``__call__``, ``encode``, ``encode_plus``, ``batch_encode``, ``apply_chat_template``, ``decode``,
+  ``batch_decode``): duration and token count of the outermost call; a span where a trace is being recorded, except
+  inside ``generate``.
+- ``from_pretrained`` of models and tokenizers: a ``load_model`` span, a duration, the model's state.
+
+No text and no token ids are recorded. ``uninstrument()`` restores every class as it was.
+
+API
+---
+"""
+
+from collections.abc import Iterable
+from typing import ClassVar, Final
+from weakref import WeakKeyDictionary
+
+from opentelemetry.metrics import MeterProvider
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.patching import Patch, PatchSet
+from paddle_otel.pretrained.generate_patches import GenerateWrapper, OuterGenerateWrapper
+from paddle_otel.pretrained.handlers import Handlers
+from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor, accepts_everything, every_name
+from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
+from paddle_otel.pretrained.tokenizer_patches import ChatTemplateWrapper, DecodeWrapper, EncodeWrapper
+
+_GENERATION: Final = "paddlenlp.generation.utils"
+_TOKENIZER_BASE: Final = "paddlenlp.transformers.tokenizer_utils_base"
+_TOKENIZER: Final = "paddlenlp.transformers.tokenizer_utils"
+_MODEL: Final = "paddlenlp.transformers.model_utils"
+
+# Models with a generate of their own around a language model's.
+_OUTER_MODELS: Final = (
+    ("paddlenlp.transformers.blip.modeling", "BlipForConditionalGeneration"),
+    ("paddlenlp.transformers.blip.modeling", "BlipForQuestionAnswering"),
+    ("paddlenlp.transformers.blip_2.modeling", "Blip2ForConditionalGeneration"),
+    ("paddlenlp.transformers.visualglm.modeling", "VisualGLMForConditionalGeneration"),
+    ("paddlenlp.transformers.minigpt4.modeling", "MiniGPT4ForConditionalGeneration"),
+    ("paddlenlp.transformers.dallebart.modeling", "DalleBartForConditionalGeneration"),
+)
+
+
+class PaddleNLPInstrumentor(PretrainedInstrumentor):
+    """Switches the patches of PaddleNLP on (``instrument()``) and off (``uninstrument()``), any number of times."""
+
+    scope = "paddle_otel.paddlenlp"
+    patch_set: ClassVar[PatchSet] = PatchSet("paddlenlp")
+    handlers_by_provider: ClassVar["WeakKeyDictionary[MeterProvider, Handlers]"] = WeakKeyDictionary()
+
+    def patches(self, handlers: Handlers) -> Iterable[Patch]:
+        """Return the table of patches."""
+        encode = EncodeWrapper(handlers, accepts_everything)
+        decode = DecodeWrapper(handlers, accepts_everything)
+        chat_template = ChatTemplateWrapper(handlers, accepts_everything)
+        outer = OuterGenerateWrapper(handlers)
+        model_load = FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)
+        tokenizer_load = FromPretrainedWrapper(handlers, a.KIND_TOKENIZER)
+        base = "PretrainedTokenizerBase"
+        return [
+            Patch(_GENERATION, "GenerationMixin.generate", GenerateWrapper(handlers, "paddlenlp")),
+            *(Patch(module, f"{model}.generate", outer) for module, model in _OUTER_MODELS),
+            *every_name(_TOKENIZER_BASE, base, ("__call__", "encode", "encode_plus", "batch_encode"), encode),
+            *every_name(_TOKENIZER_BASE, base, ("decode", "batch_decode"), decode),
+            Patch(_TOKENIZER, "ChatTemplateMixin.apply_chat_template", chat_template),
+            Patch(_TOKENIZER_BASE, f"{base}.from_pretrained", tokenizer_load),
+            Patch(_TOKENIZER, "ChatTemplateMixin.from_pretrained", tokenizer_load),
+            Patch(_MODEL, "PretrainedModel.from_pretrained", model_load),
+        ]

@@ -1,0 +1,128 @@
+"""Wrappers of ``generate``."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final
+
+from paddle_otel.guard import guarded
+from paddle_otel.operations.generation import Generation, GenerationResponse, current_generation
+from paddle_otel.pretrained.generate_arguments import GenerateArguments
+from paddle_otel.pretrained.generate_request import generation_request, outer_request
+from paddle_otel.pretrained.generate_response import generation_response, prompt_only_response
+from paddle_otel.pretrained.handlers import Handlers
+from paddle_otel.pretrained.stopping import with_probe
+
+_waiting_outer: Final[ContextVar["_OuterCall | None"]] = ContextVar("paddle_otel_outer_generate", default=None)
+
+
+class GenerateWrapper:
+    """Wraps ``GenerationMixin.generate``.
+
+    Args:
+        handlers: Where it reports to.
+        library: ``paddlenlp`` or ``paddleformers``.
+    """
+
+    def __init__(self, handlers: Handlers, library: str) -> None:
+        self._handlers = handlers
+        self._library = library
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe the outermost ``generate`` of this thread or task; inner ones are part of it."""
+        if current_generation() is not None:
+            return self._inside(wrapped, instance, args, kwargs)
+        if self._handlers.telemetry.is_idle():
+            return wrapped(*args, **kwargs)
+        call = _ObservedCall.start(self._handlers, instance, args, kwargs)
+        if call is None:
+            return wrapped(*args, **kwargs)
+        args, kwargs = self._probed(args, kwargs, call.generation)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            call.generation.fail(error, lambda: prompt_only_response(call.arguments))
+            raise
+        call.generation.finish(lambda: generation_response(call.arguments, result))
+        return result
+
+    def _inside(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        outer = _waiting_outer.get()
+        if outer is None:
+            return wrapped(*args, **kwargs)
+        _waiting_outer.set(None)
+        model, given_args, given_kwargs = instance, args, kwargs
+        args, kwargs = self._probed(args, kwargs, outer.generation)
+        result = wrapped(*args, **kwargs)
+        # Called, under guard, when the outer generation ends.
+        outer.response = lambda: generation_response(GenerateArguments(model, given_args, given_kwargs), result)
+        return result
+
+    def _probed(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], generation: Generation
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        probed = guarded("adding the step probe")(with_probe)(self._library, args, kwargs, generation.step)
+        return (args, kwargs) if probed is None else probed
+
+
+class OuterGenerateWrapper:
+    """Wraps the ``generate`` of a model that calls a language model's ``generate`` inside (vision-language models).
+
+    The span is the outer call's; the steps and tokens are the inner one's.
+
+    Args:
+        handlers: Where it reports to.
+    """
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe the outermost ``generate`` of this thread or task."""
+        if current_generation() is not None or self._handlers.telemetry.is_idle():
+            return wrapped(*args, **kwargs)
+        outer = _OuterCall.start(self._handlers, instance)
+        if outer is None:
+            return wrapped(*args, **kwargs)
+        token = _waiting_outer.set(outer)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            _waiting_outer.reset(token)
+            outer.generation.fail(error, GenerationResponse)
+            raise
+        _waiting_outer.reset(token)
+        outer.generation.finish(outer.response)
+        return result
+
+
+class _ObservedCall:
+    def __init__(self, generation: Generation, arguments: GenerateArguments) -> None:
+        self.generation = generation
+        self.arguments = arguments
+
+    @classmethod
+    @guarded("reading the arguments of generate")
+    def start(
+        cls, handlers: Handlers, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "_ObservedCall | None":
+        arguments = GenerateArguments(model, args, kwargs)
+        request = generation_request(handlers, model, arguments)
+        generation = Generation.start(handlers.telemetry, handlers.generations, request)
+        return None if generation is None else cls(generation, arguments)
+
+
+class _OuterCall:
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self.response: Callable[[], GenerationResponse] = GenerationResponse
+
+    @classmethod
+    @guarded("starting an outer generation")
+    def start(cls, handlers: Handlers, model: Any) -> "_OuterCall | None":
+        request = outer_request(handlers, model)
+        generation = Generation.start(handlers.telemetry, handlers.generations, request)
+        return None if generation is None else cls(generation)

@@ -1,0 +1,79 @@
+"""What is known about a generation after it ran: tokens in and out, and why each sequence ended."""
+
+from typing import Any, Final, cast
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.pretrained.generate_arguments import GenerateArguments
+from paddle_otel.pretrained.tensors import array_of, is_on_host, shape_of
+
+_ROWS_AND_COLUMNS: Final = 2
+
+
+def generation_response(arguments: GenerateArguments, result: Any) -> GenerationResponse:
+    """Describe what ``generate`` returned.
+
+    Args:
+        arguments: The call's arguments.
+        result: ``(ids, scores)``, ids of shape ``[rows * choices, new tokens]`` (with the prompt in front when the
+            caller set ``trunc_input=False``).
+
+    Returns:
+        Counts and finish reasons; what cannot be told is ``None``.
+    """
+    ids = _output_ids(arguments, result)
+    if ids is None:
+        return GenerationResponse(input_tokens=input_tokens(arguments))
+    counts, ended = _count(ids, arguments.end_ids)
+    limit = arguments.max_new_tokens
+    full = limit is not None and int(ids.shape[1]) >= limit
+    # Neither an end token nor the limit: a stopping criterion of the caller ended it.
+    reasons = tuple(a.FINISH_LENGTH if full and not end else a.FINISH_STOP for end in ended)
+    return GenerationResponse(input_tokens(arguments), counts, reasons)
+
+
+def prompt_only_response(arguments: GenerateArguments) -> GenerationResponse:
+    """Describe a generation that failed: after an error a device is not read, a prompt in host memory is."""
+    held = [value for value in (arguments.argument("attention_mask"), arguments.input_ids) if value is not None]
+    return GenerationResponse(input_tokens(arguments) if all(map(is_on_host, held)) else None)
+
+
+def input_tokens(arguments: GenerateArguments) -> int | None:
+    """Count the prompt's tokens, each prompt once, without padding.
+
+    The attention mask decides where there is a two-dimensional one. Without any the library treats ids equal to the
+    padding id as padding unless that id also ends sequences, and attends to everything otherwise; so do we.
+    """
+    mask, ids = arguments.argument("attention_mask"), arguments.input_ids
+    mask_shape = shape_of(mask)
+    if mask_shape is not None and len(mask_shape) == _ROWS_AND_COLUMNS:
+        return int(array_of(mask).astype(bool).sum())
+    if ids is None:
+        return arguments.rows * arguments.columns
+    pad = arguments.pad_id
+    if pad is not None and pad not in arguments.end_ids:
+        return int((array_of(ids) != pad).sum())
+    return arguments.rows * arguments.columns if mask is None else None
+
+
+def _output_ids(arguments: GenerateArguments, result: Any) -> Any:
+    ids = cast("Any", result[0] if isinstance(result, tuple) and result else result)
+    shape = shape_of(ids)
+    if shape is None or len(shape) != _ROWS_AND_COLUMNS:
+        return None
+    array: Any = array_of(ids)
+    return array[:, arguments.columns :] if arguments.option("trunc_input") is False else array
+
+
+def _count(ids: Any, end_ids: frozenset[int]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Count each row through its first end token (numpy array of shape ``[rows, new tokens]``)."""
+    rows, columns = ids.shape
+    if not end_ids or columns == 0:
+        return (int(columns),) * rows, (False,) * rows
+    first, *others = end_ids
+    hits = ids == first
+    for end in others:
+        hits = hits | (ids == end)
+    ended = hits.any(axis=1)
+    counts = (hits.argmax(axis=1) + 1) * ended + columns * ~ended
+    return tuple(counts.tolist()), tuple(ended.tolist())

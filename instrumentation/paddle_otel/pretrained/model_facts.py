@@ -1,0 +1,87 @@
+"""What a model says about itself: name, device, data type, key-value cache."""
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+_BYTES_PER_ELEMENT: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
+
+# Configuration entries of attention variants whose cache is smaller than the formula says.
+_OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "sliding_window", "layer_types", "multi_query_group_num")
+
+# Model types without num_key_value_heads in which every attention head has its own keys and values.
+_MULTI_HEAD_TYPES: Final = frozenset({"gpt", "opt"})
+
+
+@dataclass(frozen=True)
+class ParameterFacts:
+    """Where a model's parameters are, read off its first one.
+
+    Attributes:
+        device: ``cpu``, ``gpu:0`` …
+        dtype: ``float32``, ``bfloat16`` …
+    """
+
+    device: str | None = None
+    dtype: str | None = None
+
+
+def model_name(path: Any) -> str | None:
+    """Reduce what a model was loaded from to its last path component.
+
+    Args:
+        path: A hub name (``Qwen/Qwen2-0.5B``) or a local path; a local absolute path must not leave the process.
+
+    Returns:
+        The name, ``None`` when there is none.
+    """
+    if not path or not isinstance(path, (str, os.PathLike)):
+        return None
+    parts = [part for part in re.split(r"[/\\]", str(cast("object", path))) if part not in ("", ".", "..")]
+    return parts[-1] if parts else None
+
+
+def configured_name(model: Any) -> str | None:
+    """Return the name that a model's configuration carries, if any."""
+    config = getattr(model, "config", None)
+    return model_name(getattr(config, "name_or_path", None) or getattr(config, "_name_or_path", None))
+
+
+def parameter_facts(model: Any) -> ParameterFacts:
+    """Read device and data type off the first parameter (a generator step, not a walk over the model)."""
+    for _, parameter in model.named_parameters():
+        place = re.search(r"Place\((.+)\)", str(parameter.place))
+        return ParameterFacts(
+            device=place.group(1) if place else None,
+            dtype=str(parameter.dtype).rsplit(".", 1)[-1],
+        )
+    return ParameterFacts()
+
+
+def cache_bytes_per_position(model: Any, dtype: str | None) -> int | None:
+    """Return the key-value cache's bytes per position of one row.
+
+    Formula: ``2 * layers * key-value heads * head size * bytes per element``, equal to what the caches of Llama, GPT
+    and OPT measure in both libraries. Encoder-decoder models and attention variants that cache less are not told.
+
+    Args:
+        model: A pretrained model.
+        dtype: Data type of its parameters.
+    """
+    config = getattr(model, "config", None)
+    if config is None or getattr(config, "is_encoder_decoder", False):
+        return None
+    if any(getattr(config, name, None) for name in _OTHER_CACHE_SHAPES):
+        return None
+    heads = getattr(config, "num_attention_heads", None)
+    key_value_heads = getattr(config, "num_key_value_heads", None)
+    if key_value_heads is None and getattr(config, "model_type", None) in _MULTI_HEAD_TYPES:
+        key_value_heads = heads
+    layers = getattr(config, "num_hidden_layers", None)
+    width = getattr(config, "hidden_size", None)
+    size = getattr(config, "head_dim", None) or (width // heads if width and heads else None)
+    element = _BYTES_PER_ELEMENT.get(dtype or "")
+    if not (layers and key_value_heads and size and element):
+        return None
+    return 2 * layers * key_value_heads * size * element

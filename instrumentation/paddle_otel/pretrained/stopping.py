@@ -1,0 +1,74 @@
+"""The per-step probe: a stopping criterion that never stops anything.
+
+The library calls the stopping criteria once per decode step in every decoding strategy. It copies the list deeply
+before the first step, so the probe declines to be copied.
+"""
+
+import copy
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from paddle_otel.guard import guarded
+from paddle_otel.pretrained.generate_arguments import PARAMETERS
+
+_POSITION = PARAMETERS.index("stopping_criteria")
+
+
+class StepProbe:
+    """Calls a function at each step and answers "go on"."""
+
+    __slots__ = ("_step",)
+
+    def __init__(self, step: Callable[[], None]) -> None:
+        self._step = guarded("timing a decode step")(step)
+
+    def __call__(self, *_: Any, **__: Any) -> bool:
+        """Note the step; reads neither ids nor scores."""
+        self._step()
+        return False
+
+    def __deepcopy__(self, _: dict[int, Any]) -> "StepProbe":
+        """Stay the one that the generation holds."""
+        return self
+
+
+def with_probe(
+    library: str, args: tuple[Any, ...], kwargs: dict[str, Any], step: Callable[[], None]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of ``generate`` with a probe in front of the caller's stopping criteria.
+
+    In front, because a criterion that stops ends the round before the ones behind it are asked. The caller's own list
+    is not changed. Criteria of a kind the library will reject are passed on as they are, for the library to reject.
+
+    Args:
+        library: ``paddlenlp`` or ``paddleformers``.
+        args: Positional arguments after ``self``.
+        kwargs: Keyword arguments.
+        step: Called once per decode step.
+    """
+    positional = len(args) > _POSITION
+    given = args[_POSITION] if positional else kwargs.get("stopping_criteria")
+    criteria = _extended(_list_class(library), given, StepProbe(step))
+    if criteria is None:
+        return args, kwargs
+    if positional:
+        return (*args[:_POSITION], criteria, *args[_POSITION + 1 :]), kwargs
+    return args, {**kwargs, "stopping_criteria": criteria}
+
+
+def _extended(kind: Any, given: Any, probe: StepProbe) -> Any:
+    if kind is None:
+        return None
+    if given is None:
+        return kind([probe])
+    if not isinstance(given, kind):
+        return None
+    criteria = copy.copy(cast("list[Any]", given))  # keeps a subclass and its attributes
+    criteria.insert(0, probe)
+    return criteria
+
+
+def _list_class(library: str) -> Any:
+    modules: Mapping[str, Any] = sys.modules
+    return getattr(modules.get(f"{library}.generation.stopping_criteria"), "StoppingCriteriaList", None)

@@ -1,0 +1,129 @@
+"""Wrappers of tokenizers."""
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from paddle_otel.guard import guard
+from paddle_otel.operations.prompts import Prompt
+from paddle_otel.operations.tokenizer_call import Direction, Timer, inside_tokenizer_call
+from paddle_otel.pretrained.handlers import Handlers
+from paddle_otel.pretrained.tokenizer_size import EncodedSize, decoded_tokens, encoded_size, padding_of
+
+_NO_PADDING: Final = (None, False, "do_not_pad")
+# Positional arguments past text and text pair may be padding; their order differs between methods and versions.
+_CERTAIN_POSITIONALS: Final = 2
+
+
+class TokenizerWrapper:
+    """What encoding and decoding have in common: only the outermost call on a tokenizer of the library counts.
+
+    Args:
+        handlers: Where it reports to.
+        accepts: Tells the library's tokenizers from others that share the patched class.
+    """
+
+    def __init__(self, handlers: Handlers, accepts: Callable[[Any], bool]) -> None:
+        self._handlers = handlers
+        self._accepts = accepts
+        self._inside = inside_tokenizer_call()
+
+    def _passes_through(self, instance: Any) -> bool:
+        return self._inside.get() or not self._accepts(instance) or self._handlers.telemetry.is_idle()
+
+    def _failed(self, instance: Any, direction: Direction, timer: Timer, error: BaseException) -> None:
+        timer.stop()
+        self._handlers.tokenizers.record(type(instance).__name__, direction, timer, error=error)
+
+
+class EncodeWrapper(TokenizerWrapper):
+    """Wraps ``__call__``, ``encode`` and their batch variants."""
+
+    _templates = False
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe text becoming ids."""
+        if self._passes_through(instance):
+            return wrapped(*args, **kwargs)
+        token = self._inside.set(True)
+        timer = Timer()
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._failed(instance, "encode", timer, error)
+            raise
+        finally:
+            self._inside.reset(token)
+        timer.stop()
+        with guard("counting the tokens of a tokenizer call"):
+            padded = len(args) > _CERTAIN_POSITIONALS or _asks_for_padding(kwargs)
+            size = encoded_size(result, padding_of(instance) if padded else None)
+            text = args[0] if args else kwargs.get("text")
+            if size is not None:
+                self._record(instance, text, size, timer)
+            elif self._templates:
+                self._remember_templated(result)
+        return result
+
+    def _record(self, tokenizer: Any, text: Any, size: EncodedSize, timer: Timer) -> None:
+        self._handlers.tokenizers.record(type(tokenizer).__name__, "encode", timer, size.tokens)
+        templated = self._templates or self._is_templated(text)
+        self._handlers.prompts.remember_ids(size.ids, Prompt(templated, timer.seconds, size.rows, size.columns))
+
+    def _remember_templated(self, result: Any) -> None:
+        for text in _texts(result):
+            self._handlers.prompts.remember_templated_text(text)
+
+    def _is_templated(self, text: Any) -> bool:
+        texts = _texts(text)
+        return bool(texts) and all(map(self._handlers.prompts.is_templated_text, texts))
+
+
+class ChatTemplateWrapper(EncodeWrapper):
+    """Wraps ``apply_chat_template``: text that it renders, and ids that it makes, are a chat's prompt."""
+
+    _templates = True
+
+
+class DecodeWrapper(TokenizerWrapper):
+    """Wraps ``decode`` and ``batch_decode``."""
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe ids becoming text."""
+        if self._passes_through(instance):
+            return wrapped(*args, **kwargs)
+        token = self._inside.set(True)
+        timer = Timer()
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            self._failed(instance, "decode", timer, error)
+            raise
+        finally:
+            self._inside.reset(token)
+        timer.stop()
+        with guard("counting the tokens of a tokenizer call"):
+            ids = args[0] if args else kwargs.get("token_ids", kwargs.get("sequences"))
+            tokens = decoded_tokens(ids, padding_of(instance))
+            self._handlers.tokenizers.record(type(instance).__name__, "decode", timer, tokens)
+        return result
+
+
+def _asks_for_padding(kwargs: dict[str, Any]) -> bool:
+    return (
+        kwargs.get("padding") not in _NO_PADDING
+        or bool(kwargs.get("pad_to_max_seq_len"))
+        or kwargs.get("pad_to_multiple_of") is not None
+    )
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, (list, tuple)):
+        return []
+    items = cast("list[Any]", value)
+    return [item for item in items if isinstance(item, str)] if all(isinstance(i, str) for i in items) else []

@@ -1,0 +1,136 @@
+"""Counts the tokens of tokenizer results and arguments, padding excluded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from paddle_otel.pretrained.tensors import array_of, is_list_of_lists, is_on_host, shape_of
+
+_ROWS_AND_COLUMNS: Final = 2
+
+
+@dataclass(frozen=True)
+class Padding:
+    """How a tokenizer pads.
+
+    Attributes:
+        id: The padding id, ``None`` when there is none.
+        is_end: Whether the same id also ends sequences, so that it cannot be told from an end token by its value.
+    """
+
+    id: int | None
+    is_end: bool
+
+
+def padding_of(tokenizer: Any) -> Padding:
+    """Read a tokenizer's padding."""
+    pad_id = getattr(tokenizer, "pad_token_id", None)
+    if not isinstance(pad_id, int):
+        return Padding(None, is_end=False)
+    return Padding(pad_id, is_end=pad_id == getattr(tokenizer, "eos_token_id", None))
+
+
+@dataclass(frozen=True)
+class EncodedSize:
+    """How large a tokenizer's result is.
+
+    Attributes:
+        ids: The ids, as the tokenizer returned them.
+        rows: Number of sequences.
+        columns: Length of the longest (padding included).
+        tokens: Tokens without padding, ``None`` when that cannot be told without copying from a device.
+    """
+
+    ids: Any
+    rows: int
+    columns: int
+    tokens: int | None
+
+
+def encoded_size(result: Any, padding: Padding | None) -> EncodedSize | None:
+    """Measure what a tokenizer returned.
+
+    Args:
+        result: A mapping with ``input_ids``, or the ids themselves: a list, a list of lists, an array or a tensor.
+        padding: How the tokenizer pads, ``None`` when the call did not ask for padding.
+
+    Returns:
+        The size; ``None`` when the result holds no ids (a rendered chat template, say).
+    """
+    mapping = cast("Mapping[str, Any]", result) if hasattr(result, "keys") else {"input_ids": result}
+    ids = mapping.get("input_ids")
+    shape = shape_of(ids)
+    if shape is not None:
+        return _size_of_array(ids, shape, mapping.get("attention_mask"), padding)
+    if not isinstance(ids, list):
+        return None
+    return _size_of_list(cast("list[Any]", ids), mapping.get("attention_mask"), padding)
+
+
+def decoded_tokens(ids: Any, padding: Padding) -> int | None:
+    """Count the tokens that are given to a tokenizer to turn into text.
+
+    Rows that ended early are filled up with the padding id, which in many tokenizers is also the end token: of a run of
+    it at the end, the first is then the end token and the rest is padding.
+
+    Args:
+        ids: An id, a list, a list of lists, an array or a tensor.
+        padding: How the tokenizer pads.
+
+    Returns:
+        The tokens; ``None`` for what cannot be read without copying from a device.
+    """
+    if isinstance(ids, int):
+        return 1
+    if shape_of(ids) is not None:
+        if not is_on_host(ids):
+            return None
+        ids = array_of(ids).tolist()
+        if isinstance(ids, int):
+            return 1
+    if not isinstance(ids, (list, tuple)):
+        return None
+    rows = cast("list[Any]", ids)
+    if rows and not isinstance(rows[0], int):
+        counts = [decoded_tokens(row, padding) for row in rows]
+        return None if None in counts else sum(count for count in counts if count)
+    return _without_trailing_padding(cast("list[int]", rows), padding)
+
+
+def _without_trailing_padding(row: list[int], padding: Padding) -> int:
+    end = len(row)
+    while end and row[end - 1] == padding.id:
+        end -= 1
+    return end + 1 if padding.is_end and end < len(row) else end
+
+
+def _size_of_array(ids: Any, shape: tuple[int, ...], mask: Any, padding: Padding | None) -> EncodedSize:
+    rows, columns = (shape[0], shape[1]) if len(shape) > 1 else (1, shape[0] if shape else 1)
+    if padding is None:
+        return EncodedSize(ids, rows, columns, rows * columns)
+    mask_shape = shape_of(mask)
+    if not is_on_host(ids):
+        tokens = None
+    elif mask_shape is not None and len(mask_shape) <= _ROWS_AND_COLUMNS:
+        tokens = int(array_of(mask).astype(bool).sum())
+    else:
+        tokens = None if _is_ambiguous(padding) else int((array_of(ids) != padding.id).sum())
+    return EncodedSize(ids, rows, columns, tokens)
+
+
+def _size_of_list(ids: list[Any], mask: Any, padding: Padding | None) -> EncodedSize:
+    nested = is_list_of_lists(ids)
+    rows: list[list[int]] = ids if nested else [ids]
+    columns = max((len(row) for row in rows), default=0)
+    if padding is None:
+        tokens = sum(len(row) for row in rows)
+    elif isinstance(mask, list):
+        masks = cast("list[list[int]]", mask if nested else [mask])
+        tokens = sum(sum(row) for row in masks)
+    else:
+        tokens = None if _is_ambiguous(padding) else sum(len(row) - row.count(cast("int", padding.id)) for row in rows)
+    return EncodedSize(ids, len(rows), columns, tokens)
+
+
+def _is_ambiguous(padding: Padding) -> bool:
+    return padding.id is None or padding.is_end

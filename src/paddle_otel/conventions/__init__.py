@@ -1,0 +1,15 @@
+"""Every span, metric and attribute name this project emits, with units, buckets and descriptions; held nowhere else.
+
+- :mod:`paddle_otel.conventions.attributes`: attribute keys and their well-known values.
+- :mod:`paddle_otel.conventions.metrics`: one :class:`~paddle_otel.conventions.metrics.Metric` per instrument.
+- :mod:`paddle_otel.conventions.hardware`: the same for the ``hw.*`` metrics.
+- :mod:`paddle_otel.conventions.spans`: span names.
+
+Names come from the OpenTelemetry semantic conventions where one exists (GenAI: as published up to v1.41 and emitted by
+``opentelemetry-util-genai`` 1.3b0; hardware and system: v1.44). Own names start with ``paddle.``.
+"""
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+"""The version of the semantic conventions the names follow."""

@@ -1,0 +1,21 @@
+"""NVIDIA GPUs, read through NVML, the library the driver brings.
+
+- :mod:`~paddle_otel.hardware.nvml.binding`: the one place where NVML is called.
+- :mod:`~paddle_otel.hardware.nvml.question`: one value of one device; remembers what the device does not have.
+- :mod:`~paddle_otel.hardware.nvml.fields`: several values in one call.
+- :mod:`~paddle_otel.hardware.nvml.device`: one GPU, and what happens when it is lost.
+- :mod:`~paddle_otel.hardware.nvml.source`: all GPUs, and what happens when the driver goes.
+- :mod:`~paddle_otel.hardware.nvml.metrics`: which metrics the readings become.
+
+A value that NVML does not give is ``None`` in a reading and no point in a metric, never 0. Nothing of NVML, not even
+its Python binding, is imported before the first read.
+"""
+
+from typing import Final
+
+from paddle_otel.hardware.kind import DeviceKind
+from paddle_otel.hardware.nvml.metrics import METRICS
+from paddle_otel.hardware.nvml.reading import GpuReading
+from paddle_otel.hardware.nvml.source import NAME, NvmlSource
+
+KIND: Final[DeviceKind[tuple[GpuReading, ...]]] = DeviceKind(NAME, NvmlSource, METRICS)

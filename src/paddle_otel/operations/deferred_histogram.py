@@ -1,0 +1,59 @@
+"""A histogram for calls that are as short as recording a value.
+
+Recording one value costs the SDK 10 to 20 microseconds, as much as a short tokenizer call. Values are therefore queued,
+at a tenth of a microsecond each, and recorded when the SDK collects, in the collecting thread. The queue is bounded:
+past its size values are recorded at once, so nothing is lost and memory does not grow.
+"""
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import Histogram
+
+from paddle_otel import instruments
+from paddle_otel.conventions.metric import Metric
+from paddle_otel.forking import call_in_forked_child
+from paddle_otel.operations.telemetry import Telemetry
+
+MAXIMUM_QUEUED: Final = 8192
+"""Values that wait for the next collection, about 1 MB."""
+
+# Deferred values carry no exemplar: their span has ended by the time they are recorded.
+_NO_SPAN: Final = Context()
+
+
+class DeferredHistogram:
+    """Records values at the next collection.
+
+    Args:
+        telemetry: Where the histogram is created; it needs at least one observable instrument.
+        metric: A metric of the kind ``histogram``.
+    """
+
+    def __init__(self, telemetry: Telemetry, metric: Metric) -> None:
+        self._histogram: Histogram = instruments.histogram(telemetry.meter, metric)
+        self._queue: deque[tuple[float, Mapping[str, str]]] = deque()
+        telemetry.before_collection(self.flush)
+        call_in_forked_child(self._reset)
+
+    def _reset(self) -> None:
+        self._queue.clear()  # the parent reports these
+
+    def record(self, value: float, attributes: Mapping[str, str]) -> None:
+        """Record a value, now or at the next collection. The attributes must not change afterwards."""
+        if len(self._queue) < MAXIMUM_QUEUED:
+            self._queue.append((value, attributes))
+        else:
+            self._histogram.record(value, attributes, _NO_SPAN)
+
+    def flush(self) -> None:
+        """Record what is queued now."""
+        # Bounded by what is there at the start: busy writers must not keep a collection from ending.
+        for _ in range(len(self._queue)):
+            try:
+                value, attributes = self._queue.popleft()
+            except IndexError:
+                return  # another reader collects at the same time
+            self._histogram.record(value, attributes, _NO_SPAN)

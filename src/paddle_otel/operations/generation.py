@@ -1,0 +1,249 @@
+"""One ``generate`` call as a span with its children ``prefill`` and ``decode``, and as metrics."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from typing import Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.conventions import spans
+from paddle_otel.guard import guard, guarded
+from paddle_otel.operations.errors import error_type
+from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
+from paddle_otel.operations.telemetry import Telemetry
+
+_current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_generation", default=None)
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """What is known before the call.
+
+    Attributes:
+        operation: ``chat`` or ``text_completion``.
+        model: Name of the model, ``None`` when it is not known.
+        stream: Whether the caller passed a streamer.
+        single_sequence: Exactly one sequence is generated and none is searched for (no beams), so each decode step is
+            one output token.
+        sequences: How many sequences are to be returned, if known.
+        attributes: More span attributes (``gen_ai.request.*``, ``paddle.*``), only those that are known.
+        cache_bytes_per_token: Bytes of key-value cache that one more position of all rows takes, if known.
+        prompt_columns: Positions of the (padded) prompt.
+    """
+
+    operation: str
+    model: str | None
+    stream: bool = False
+    single_sequence: bool = False
+    sequences: int | None = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    cache_bytes_per_token: int | None = None
+    prompt_columns: int | None = None
+
+
+@dataclass(frozen=True)
+class GenerationResponse:
+    """What is known after the call; ``None`` is unknown.
+
+    Attributes:
+        input_tokens: Prompt tokens, padding excluded, each prompt once.
+        sequences_output_tokens: Per returned sequence, tokens through the first end-of-sequence token.
+        finish_reasons: Per returned sequence.
+    """
+
+    input_tokens: int | None = None
+    sequences_output_tokens: tuple[int, ...] | None = None
+    finish_reasons: tuple[str, ...] | None = None
+
+
+class Generation:
+    """A generation from its start to its end; :meth:`start` it, then exactly one of :meth:`finish` and :meth:`fail`.
+
+    Args:
+        telemetry: Where it goes.
+        metrics: The instruments.
+        request: What is known before the call.
+    """
+
+    __slots__ = (
+        "_context",
+        "_context_token",
+        "_current_token",
+        "_first_step_ns",
+        "_last_step_ns",
+        "_metrics",
+        "_span",
+        "_start_ns",
+        "_start_unix_ns",
+        "_steps",
+        "_telemetry",
+        "request",
+    )
+
+    def __init__(self, telemetry: Telemetry, metrics: GenerationMetrics, request: GenerationRequest) -> None:
+        self.request = request
+        self._telemetry = telemetry
+        self._metrics = metrics
+        self._steps = 0
+        self._first_step_ns = 0
+        self._last_step_ns = 0
+        self._start_unix_ns = time.time_ns()
+        self._start_ns = time.perf_counter_ns()
+        self._span: Span = self._start_span()
+        self._context: Context = trace.set_span_in_context(self._span)
+        self._context_token = otel_context.attach(self._context)
+        self._current_token: Token[Generation | None] = _current.set(self)
+        metrics.started(self)
+
+    @classmethod
+    @guarded("starting a generation span")
+    def start(cls, telemetry: Telemetry, metrics: GenerationMetrics, request: GenerationRequest) -> "Generation":
+        """Start the span, make it current and count the generation as active.
+
+        Returns:
+            The generation, or ``None`` when telemetry failed: the call then goes unobserved.
+        """
+        return cls(telemetry, metrics, request)
+
+    def step(self) -> None:
+        """Note that one decode step is done. Called once per step; only timestamps and a count are kept."""
+        now = time.perf_counter_ns()
+        if self._steps == 0:
+            self._first_step_ns = now
+        self._steps += 1
+        self._last_step_ns = now
+        if self.request.single_sequence:
+            self._metrics.count_output_tokens(self.request.model, 1)
+
+    @property
+    def steps(self) -> int:
+        """Decode steps so far."""
+        return self._steps
+
+    @property
+    def cache_bytes(self) -> int | None:
+        """Size of the key-value cache now in bytes, ``None`` when it is not known.
+
+        The last token produced has not been fed back, so its keys and values are not in the cache.
+        """
+        per_token, columns = self.request.cache_bytes_per_token, self.request.prompt_columns
+        if per_token is None or columns is None or self._steps == 0:
+            return None
+        return per_token * (columns + self._steps - 1)
+
+    def finish(self, extract: Callable[[], GenerationResponse]) -> None:
+        """End a generation that returned.
+
+        Args:
+            extract: Reads the response; called once, may fail.
+        """
+        end_ns = time.perf_counter_ns()
+        self._leave()
+        response = guarded("reading the result of a generation")(extract)() or GenerationResponse()
+        with guard("recording a generation"):
+            self._record(response, end_ns, None)
+        self._end_span(end_ns)
+
+    def fail(self, error: BaseException, extract: Callable[[], GenerationResponse]) -> None:
+        """End a generation that raised.
+
+        Args:
+            error: What it raised; its class is recorded, its message is not (it may quote the prompt).
+            extract: Reads what is known all the same, for instance the prompt's length; called once, may fail.
+        """
+        end_ns = time.perf_counter_ns()
+        self._leave()
+        response = guarded("reading the prompt of a failed generation")(extract)() or GenerationResponse()
+        with guard("recording a failed generation"):
+            kind = error_type(error)
+            self._span.set_attribute(a.ERROR_TYPE, kind)
+            self._span.set_status(Status(StatusCode.ERROR, kind))
+            self._record(response, end_ns, kind)
+        self._end_span(end_ns)
+
+    def _start_span(self) -> Span:
+        request = self.request
+        attributes: dict[str, AttributeValue] = {
+            a.GEN_AI_OPERATION_NAME: request.operation,
+            a.GEN_AI_PROVIDER_NAME: a.PROVIDER_PADDLEPADDLE,
+        }
+        if request.model:
+            attributes[a.GEN_AI_REQUEST_MODEL] = request.model
+            attributes[a.GEN_AI_RESPONSE_MODEL] = request.model
+        if request.stream:
+            attributes[a.GEN_AI_REQUEST_STREAM] = True
+        attributes.update(request.attributes)
+        client = self._telemetry.settings.generation_span_kind == "client"
+        return self._telemetry.tracer.start_span(
+            spans.generation(request.operation, request.model),
+            kind=SpanKind.CLIENT if client else SpanKind.INTERNAL,
+            attributes=attributes,
+            start_time=self._start_unix_ns,
+        )
+
+    def _leave(self) -> None:
+        with guard("leaving a generation"):
+            self._metrics.stopped(self)
+            otel_context.detach(self._context_token)
+            _current.reset(self._current_token)
+
+    def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
+        timing = Timing(
+            duration=(end_ns - self._start_ns) / 1e9,
+            first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
+            per_token=(end_ns - self._first_step_ns) / 1e9 / (self._steps - 1) if self._steps > 1 else None,
+        )
+        if self._span.is_recording():
+            self._span.set_attributes(self._response_attributes(response, timing, error))
+            self._write_children(end_ns)
+        self._metrics.record(self, response, timing, error, self._context)
+
+    def _response_attributes(
+        self, response: GenerationResponse, timing: Timing, error: str | None
+    ) -> dict[str, AttributeValue]:
+        found: dict[str, AttributeValue | None] = {
+            a.GEN_AI_USAGE_INPUT_TOKENS: response.input_tokens,
+            a.GEN_AI_RESPONSE_FINISH_REASONS: self._finish_reasons(response, error),
+            a.PADDLE_TIME_TO_FIRST_TOKEN: timing.first_token,
+            a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: timing.first_token if self.request.stream else None,
+            a.PADDLE_TIME_PER_OUTPUT_TOKEN: None if error else timing.per_token,
+            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes,
+        }
+        if response.sequences_output_tokens is not None:
+            found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = sum(response.sequences_output_tokens)
+            found[a.PADDLE_SEQUENCES_OUTPUT_TOKENS] = response.sequences_output_tokens
+        return {key: value for key, value in found.items() if value is not None}
+
+    def _finish_reasons(self, response: GenerationResponse, error: str | None) -> tuple[str, ...] | None:
+        if error is None:
+            return response.finish_reasons
+        return (a.FINISH_ERROR,) * self.request.sequences if self.request.sequences else None
+
+    def _write_children(self, end_ns: int) -> None:
+        if self._steps == 0:
+            return
+        first = self._at(self._first_step_ns)
+        tracer = self._telemetry.tracer
+        tracer.start_span(spans.PREFILL, self._context, start_time=self._start_unix_ns).end(first)
+        if self._steps > 1:
+            tracer.start_span(spans.DECODE, self._context, start_time=first).end(self._at(end_ns))
+
+    def _end_span(self, end_ns: int) -> None:
+        with guard("ending a generation span"):
+            self._span.end(self._at(end_ns))
+
+    def _at(self, perf_ns: int) -> int:
+        # One clock for everything inside a generation: a stepped wall clock cannot make a child outlive its parent.
+        return self._start_unix_ns + (perf_ns - self._start_ns)
+
+
+def current_generation() -> "Generation | None":
+    """Return the generation that this code runs inside of, if any."""
+    return _current.get()

@@ -1,0 +1,237 @@
+"""The metrics of generations.
+
+Counts that change at every step or request (``paddle.tokens``, ``paddle.request.active``, ``paddle.kv_cache.size``) are
+kept as plain numbers here and read by callbacks at each collection: an addition costs a tenth of a microsecond where an
+instrument call costs ten.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.metrics import Observation
+
+from paddle_otel import instruments
+from paddle_otel.conventions import attributes as a
+from paddle_otel.conventions import metrics as m
+from paddle_otel.conventions.metric import Metric
+from paddle_otel.conventions.stability import GenAINames, genai_names
+from paddle_otel.forking import call_in_forked_child
+from paddle_otel.operations.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from paddle_otel.operations.generation import Generation, GenerationResponse
+
+MAXIMUM_SERIES: Final = 500
+"""Models (or pairs of operation and model) that are told apart; further ones are counted together without a name."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Durations of one generation in seconds; ``None`` is unknown.
+
+    Attributes:
+        duration: The whole call.
+        first_token: From the start of the call to the end of the first decode step.
+        per_token: Mean of the later steps: (duration - first_token) / (steps - 1).
+    """
+
+    duration: float
+    first_token: float | None
+    per_token: float | None
+
+
+class GenerationMetrics:
+    """The instruments of generations on one meter.
+
+    Args:
+        telemetry: Where they are created.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        meter = telemetry.meter
+        self._client = _ClientMetrics(telemetry)
+        self._request_duration = instruments.histogram(meter, m.SERVER_REQUEST_DURATION)
+        self._time_to_first_token = instruments.histogram(meter, m.SERVER_TIME_TO_FIRST_TOKEN)
+        self._time_per_output_token = instruments.histogram(meter, m.SERVER_TIME_PER_OUTPUT_TOKEN)
+        self._reset()
+        telemetry.observable(m.REQUEST_ACTIVE, self._observe_active)
+        telemetry.observable(m.TOKENS, self._observe_tokens)
+        telemetry.observable(m.KV_CACHE_SIZE, self._observe_cache)
+        call_in_forked_child(self._reset)
+
+    def _reset(self) -> None:
+        # In a forked child: the parent reports its own tokens, and its generations do not go on here.
+        self._lock = threading.Lock()
+        self._in_flight: dict[int, Generation] = {}
+        self._active_seen: set[tuple[str, str | None]] = set()
+        self._cache_seen: set[str | None] = set()
+        self._tokens: dict[tuple[str, str | None], int] = {}
+
+    def started(self, generation: "Generation") -> None:
+        """Count a generation as active."""
+        self._in_flight[id(generation)] = generation
+
+    def stopped(self, generation: "Generation") -> None:
+        """Count a generation as no longer active."""
+        self._in_flight.pop(id(generation), None)
+        request = generation.request
+        _remember(self._active_seen, (request.operation, request.model))
+        if request.cache_bytes_per_token is not None:
+            _remember(self._cache_seen, request.model)
+
+    def count_output_tokens(self, model: str | None, tokens: int) -> None:
+        """Count output tokens while they are produced."""
+        self._count(a.TOKEN_TYPE_OUTPUT, model, tokens)
+
+    def record(
+        self,
+        generation: "Generation",
+        response: "GenerationResponse",
+        timing: Timing,
+        error: str | None,
+        context: Context,
+    ) -> None:
+        """Record a generation that ended.
+
+        Args:
+            generation: The generation.
+            response: What is known of its result.
+            timing: Its durations.
+            error: ``error.type`` of a failure, ``None`` for success.
+            context: The context with its span, for exemplars.
+        """
+        attributes = _attributes(generation)
+        outputs = response.sequences_output_tokens
+        output_tokens = None if outputs is None else sum(outputs)
+        self._count_ended(generation, response.input_tokens, output_tokens)
+        self._client.record_tokens(attributes, response.input_tokens, output_tokens, context)
+        if timing.first_token is not None:
+            self._time_to_first_token.record(timing.first_token, attributes, context)
+        if timing.per_token is not None and error is None:
+            self._time_per_output_token.record(timing.per_token, attributes, context)
+        if error is not None:
+            attributes = {**attributes, a.ERROR_TYPE: error}
+        self._client.record_duration(attributes, timing.duration, context)
+        self._request_duration.record(timing.duration, attributes, context)
+
+    def _count_ended(self, generation: "Generation", input_tokens: int | None, output_tokens: int | None) -> None:
+        request = generation.request
+        if input_tokens:
+            self._count(a.TOKEN_TYPE_INPUT, request.model, input_tokens)
+        counted = generation.steps if request.single_sequence else 0
+        if output_tokens is not None and output_tokens > counted:
+            self._count(a.TOKEN_TYPE_OUTPUT, request.model, output_tokens - counted)
+
+    def _count(self, token_type: str, model: str | None, tokens: int) -> None:
+        with self._lock:
+            key = (token_type, model)
+            if key not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
+                key = (token_type, None)
+            self._tokens[key] = self._tokens.get(key, 0) + tokens
+
+    def _observe_tokens(self) -> Iterable[Observation]:
+        with self._lock:
+            totals = dict(self._tokens)
+        for (token_type, model), total in totals.items():
+            yield Observation(total, {a.GEN_AI_TOKEN_TYPE: token_type, **_model(model)})
+
+    def _observe_active(self) -> Iterable[Observation]:
+        counts = dict.fromkeys(tuple(self._active_seen), 0)
+        for generation in tuple(self._in_flight.values()):
+            key = (generation.request.operation, generation.request.model)
+            counts[key] = counts.get(key, 0) + 1
+        for (operation, model), count in counts.items():
+            yield Observation(count, _identity(operation, model))
+
+    def _observe_cache(self) -> Iterable[Observation]:
+        sizes = dict.fromkeys(tuple(self._cache_seen), 0)
+        for generation in tuple(self._in_flight.values()):
+            size = generation.cache_bytes
+            if size is not None:
+                model = generation.request.model
+                sizes[model] = sizes.get(model, 0) + size
+        for model, size in sizes.items():
+            yield Observation(size, _model(model))
+
+
+class _ClientMetrics:
+    """The two ``gen_ai.client.*`` metrics under the names that were chosen."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        names = genai_names()
+        meter = telemetry.meter
+        durations = _chosen(names, m.CLIENT_OPERATION_DURATION, m.CLIENT_INFERENCE_DURATION)
+        self._durations = [instruments.histogram(meter, metric) for metric in durations]
+        self._usage = instruments.histogram(meter, m.CLIENT_TOKEN_USAGE) if names.published else None
+        self._latest = _LatestTokenMetrics(telemetry) if names.latest else None
+
+    def record_duration(self, attributes: dict[str, str], seconds: float, context: Context) -> None:
+        for duration in self._durations:
+            duration.record(seconds, attributes, context)
+
+    def record_tokens(
+        self, attributes: dict[str, str], input_tokens: int | None, output_tokens: int | None, context: Context
+    ) -> None:
+        counts = ((a.TOKEN_TYPE_INPUT, input_tokens), (a.TOKEN_TYPE_OUTPUT, output_tokens))
+        for token_type, tokens in counts:
+            if tokens is None:
+                continue
+            if self._usage is not None:
+                self._usage.record(tokens, {**attributes, a.GEN_AI_TOKEN_TYPE: token_type}, context)
+            if self._latest is not None:
+                self._latest.record(token_type, attributes, tokens, context)
+
+
+class _LatestTokenMetrics:
+    """Token metrics under the names after v1.41: a histogram and a counter per direction."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        meter = telemetry.meter
+        self._instruments = {
+            a.TOKEN_TYPE_INPUT: (
+                instruments.histogram(meter, m.CLIENT_INFERENCE_INPUT_TOKENS),
+                instruments.counter(meter, m.CLIENT_INFERENCE_USAGE_INPUT_TOKENS),
+            ),
+            a.TOKEN_TYPE_OUTPUT: (
+                instruments.histogram(meter, m.CLIENT_INFERENCE_OUTPUT_TOKENS),
+                instruments.counter(meter, m.CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS),
+            ),
+        }
+
+    def record(self, token_type: str, attributes: dict[str, str], tokens: int, context: Context) -> None:
+        histogram, counter = self._instruments[token_type]
+        histogram.record(tokens, attributes, context)
+        counter.add(tokens, {**attributes, a.GEN_AI_TOKEN_MODALITY: a.MODALITY_TEXT}, context)
+
+
+def _chosen(names: GenAINames, published: Metric, latest: Metric) -> list[Metric]:
+    return [metric for metric, wanted in ((published, names.published), (latest, names.latest)) if wanted]
+
+
+def _attributes(generation: "Generation") -> dict[str, str]:
+    request = generation.request
+    attributes = _identity(request.operation, request.model)
+    if request.model:
+        attributes[a.GEN_AI_RESPONSE_MODEL] = request.model
+    return attributes
+
+
+def _identity(operation: str, model: str | None) -> dict[str, str]:
+    return {
+        a.GEN_AI_OPERATION_NAME: operation,
+        a.GEN_AI_PROVIDER_NAME: a.PROVIDER_PADDLEPADDLE,
+        **_model(model),
+    }
+
+
+def _model(model: str | None) -> dict[str, str]:
+    return {a.GEN_AI_REQUEST_MODEL: model} if model else {}
+
+
+def _remember(seen: set[Any], key: object) -> None:
+    # A series that was reported goes on being reported as 0, so that "none in flight" can be told from "not running".
+    if len(seen) < MAXIMUM_SERIES:
+        seen.add(key)

@@ -1,0 +1,94 @@
+"""Remembers which prompts were made by a chat template and how long their tokenizer call took.
+
+A ``generate`` call only gets ids. To name it ``chat`` and to tell its tokenizer's time, they must be recognised:
+
+1. by identity, when the very object that a tokenizer returned is passed on (kept by weak reference);
+2. otherwise by shape, when it has the rows and columns of the tokenizer call that came immediately before it in the
+   same context (thread or task) and that no other generation has claimed.
+
+Texts are remembered by hash only.
+"""
+
+import threading
+import weakref
+from collections import OrderedDict
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddle_otel.forking import call_in_forked_child
+
+MAXIMUM_TEXTS: Final = 4096
+"""Chat-template results that are remembered until they are tokenized; the oldest are forgotten first."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """How a prompt was made.
+
+    Attributes:
+        templated: Whether every text of it came from a chat template.
+        tokenize_seconds: Duration of the tokenizer call.
+        rows: Number of prompts.
+        columns: Their (padded, or longest) length in tokens.
+    """
+
+    templated: bool
+    tokenize_seconds: float
+    rows: int
+    columns: int
+
+
+class PromptLedger:
+    """Where tokenizer calls leave what generations look up. Bounded, thread-safe, holds no text and no tensor."""
+
+    def __init__(self) -> None:
+        self._latest: ContextVar[Prompt | None] = ContextVar("paddle_otel_latest_prompt", default=None)
+        self._reset()
+        call_in_forked_child(self._reset)
+
+    def _reset(self) -> None:
+        self._lock = threading.Lock()
+        self._templated: OrderedDict[int, None] = OrderedDict()
+        self._by_identity: dict[int, tuple[weakref.ref[Any], Prompt]] = {}
+
+    def remember_templated_text(self, text: str) -> None:
+        """Note that a chat template produced this text."""
+        with self._lock:
+            self._templated[hash(text)] = None
+            if len(self._templated) > MAXIMUM_TEXTS:
+                self._templated.popitem(last=False)
+
+    def is_templated_text(self, text: str) -> bool:
+        """Tell whether a chat template produced this text."""
+        return hash(text) in self._templated
+
+    def remember_ids(self, ids: Any, prompt: Prompt) -> None:
+        """Note how these ids were made.
+
+        Args:
+            ids: What the tokenizer returned: a tensor or array (recognised by identity) or lists (by shape only).
+            prompt: How they were made.
+        """
+        self._latest.set(prompt)
+        key = id(ids)
+        try:
+            reference = weakref.ref(ids, lambda _: self._by_identity.pop(key, None))
+        except TypeError:
+            return  # lists and some arrays cannot be weakly referenced
+        self._by_identity[key] = (reference, prompt)
+
+    def claim(self, ids: Any, rows: int | None, columns: int | None) -> Prompt | None:
+        """Return how these ids were made, ``None`` when that is not known.
+
+        Args:
+            ids: What a generation was given.
+            rows: Their number of rows.
+            columns: Their number of columns.
+        """
+        found = self._by_identity.get(id(ids))
+        latest = self._latest.get()
+        self._latest.set(None)
+        if found is not None and found[0]() is ids:
+            return found[1]
+        return latest if latest is not None and (latest.rows, latest.columns) == (rows, columns) else None

@@ -1,0 +1,183 @@
+"""Keeps one worker running while anybody wants samples, in this process and in its forked children."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from paddle_otel.guard import guard
+from paddle_otel.sampling.history import CAPACITY, History
+from paddle_otel.sampling.snapshot import Snapshot
+from paddle_otel.sampling.source import Source
+from paddle_otel.sampling.worker import Ending, Slot, Worker
+
+STALE_INTERVALS: Final = 3
+"""A snapshot older than this many intervals is no longer shown …"""
+STALE_SECONDS: Final = 3.0
+"""… nor, at short intervals, one older than this: a busy interpreter may let a thread wait for a second or two."""
+STOP_SECONDS: Final = 0.5
+"""How long stopping waits for a thread that is inside a driver call."""
+EXIT_SECONDS: Final = 0.05
+"""How long the program's exit waits for it."""
+
+_logger: Final = logging.getLogger("paddle_otel")
+
+
+class Sampler:
+    """Samples while it has an owner; any thread may call any method, and none waits for a device.
+
+    Args:
+        open_sources: Makes the sources; called again in a forked child.
+        capacity: How many snapshots are kept.
+        stale_after: The least age in seconds at which a snapshot is stale.
+    """
+
+    def __init__(
+        self,
+        open_sources: Callable[[], Sequence[Source[object]]],
+        *,
+        capacity: int = CAPACITY,
+        stale_after: float = STALE_SECONDS,
+    ) -> None:
+        self._open_sources = open_sources
+        self._capacity = capacity
+        self._stale_after = stale_after
+        self._intervals: dict[str, float] = {}
+        self._reported_hangs: set[str] = set()
+        self._exiting = False
+        self._make_anew()
+        _call_in_forked_children(self._make_anew)
+
+    def _make_anew(self) -> None:
+        """Everything that does not survive a fork: locks, the thread, open devices, and the parent's snapshots."""
+        self._lock = threading.Lock()
+        self._worker: Worker | None = None
+        self._hung: list[Worker] = []
+        self._slots: tuple[Slot, ...] = ()
+        self._history = History(self._capacity)
+
+    def start(self, owner: str, interval: float) -> None:
+        """Sample for an owner, from now until it stops; the shortest interval of all owners holds.
+
+        Args:
+            owner: Who wants it; the same owner starts once however often it calls.
+            interval: Seconds between two samples.
+        """
+        with self._lock:
+            if not self._intervals:
+                atexit.register(self._at_exit)
+            self._intervals[owner] = interval
+            if self._worker is None:
+                self._start_worker()
+            else:
+                self._worker.interval = self._interval
+
+    def stop(self, owner: str) -> None:
+        """Stop sampling for an owner; with the last one the thread ends and the devices are closed."""
+        with self._lock:
+            if self._intervals.pop(owner, None) is None or self._intervals:
+                return
+            atexit.unregister(self._at_exit)
+            worker, self._worker = self._worker, None
+            self._history = History(self._capacity)
+            for ending in (*self._hung, *([worker] if worker else ())):
+                ending.end(Ending.CLOSE)
+        if worker is not None:
+            worker.join(STOP_SECONDS)
+
+    @property
+    def running(self) -> bool:
+        """Whether anybody wants samples."""
+        return bool(self._intervals)
+
+    def latest(self) -> Snapshot | None:
+        """Return the newest snapshot, ``None`` when there is none or it is stale.
+
+        Also where a thread is started that a forked child does not have yet, and replaced when it hangs.
+        """
+        if not self._intervals:
+            return None
+        self._keep_alive()
+        snapshot = self._history.latest
+        if snapshot is None or time.monotonic_ns() - snapshot.finished > self._stale_seconds * 1e9:
+            return None
+        return snapshot
+
+    def between(self, start: int, end: int) -> tuple[Snapshot, ...]:
+        """Return the kept snapshots of an interval, see :meth:`History.between`."""
+        return self._history.between(start, end)
+
+    @property
+    def _interval(self) -> float:
+        return min(self._intervals.values())
+
+    @property
+    def _stale_seconds(self) -> float:
+        worker = self._worker
+        return max(self._stale_after, STALE_INTERVALS * worker.interval if worker else 0.0)
+
+    def _keep_alive(self) -> None:
+        worker = self._worker
+        if worker is not None and worker.alive and worker.stuck_in(self._stale_seconds) is None:
+            return
+        # Whoever holds the lock is doing the same, or starting or stopping: nothing to wait for.
+        if not self._exiting and self._lock.acquire(blocking=False):
+            try:
+                if self._intervals and worker is self._worker:
+                    self._replace(worker)
+            finally:
+                self._lock.release()
+
+    def _replace(self, worker: Worker | None) -> None:
+        self._hung = [hung for hung in self._hung if hung.alive]
+        if worker is not None and worker.alive:
+            if len(self._hung) >= len(self._slots):
+                return  # every source has a thread that hangs in it: another one would have nothing to read
+            self._report_hang(worker.stuck_in(self._stale_seconds))
+            worker.end(Ending.KEEP)
+            self._hung.append(worker)
+        self._start_worker()
+
+    def _start_worker(self) -> None:
+        """Start a worker; the caller holds the lock."""
+        with guard("starting the thread that reads the hardware"):
+            if not self._slots:
+                self._slots = tuple(Slot(source) for source in self._open_sources())
+            worker = Worker(self._slots, self._interval, self._history.append)
+            worker.start()
+            self._worker = worker
+
+    def _report_hang(self, source: str | None) -> None:
+        if source is not None and source not in self._reported_hangs:
+            self._reported_hangs.add(source)
+            _logger.warning(
+                "%s has not answered for more than %g s; its metrics are missing until it does, all others go on. "
+                "Look for a driver error in the kernel log. This is logged once.",
+                source,
+                self._stale_seconds,
+            )
+
+    def _at_exit(self) -> None:
+        # Sources stay open: shutting a driver library down beside a thread that is still inside it crashes the program.
+        self._exiting = True
+        worker = self._worker
+        if worker is not None:
+            worker.end(Ending.KEEP)
+            worker.join(EXIT_SECONDS)
+
+
+def _call_in_forked_children(method: Callable[[], None]) -> None:
+    # Cannot be unregistered, hence weak.
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        alive = reference()
+        if alive is not None:
+            alive()
+
+    if hasattr(os, "register_at_fork"):  # Windows cannot fork
+        os.register_at_fork(after_in_child=call)

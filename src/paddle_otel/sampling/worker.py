@@ -1,0 +1,158 @@
+"""The thread that reads the sources, once per interval, until it is told to end."""
+
+import contextvars
+import enum
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from paddle_otel.guard import guard
+from paddle_otel.sampling.snapshot import Snapshot
+from paddle_otel.sampling.source import Source
+
+THREAD_NAME: Final = "paddle-otel-sampler"
+
+
+class Ending(enum.Enum):
+    """What a worker that ends does with the sources."""
+
+    CLOSE = "close"
+    """Close those that no other thread is in."""
+    KEEP = "keep"
+    """Leave them open: another worker goes on with them, or the process ends and the kernel closes all."""
+
+
+class Slot:
+    """A source, and the right to be in it: one thread at a time, and nobody waits for it.
+
+    Args:
+        source: What is read.
+    """
+
+    def __init__(self, source: Source[object]) -> None:
+        self.name: Final = source.name
+        self._source = source
+        self._occupied = threading.Lock()
+
+    def read(self) -> object | None:
+        """Return the readings, ``None`` on trouble or while another thread is still inside."""
+        return self._alone(self._source.read, f"reading {self.name}")
+
+    def close(self) -> None:
+        """Close the source, unless another thread is still inside."""
+        self._alone(self._source.close, f"closing {self.name}")
+
+    def _alone(self, act: Callable[[], object], site: str) -> object | None:
+        if not self._occupied.acquire(blocking=False):
+            return None
+        try:
+            with guard(site):
+                return act()
+        finally:
+            self._occupied.release()
+        return None
+
+
+class Worker:
+    """One thread; it cannot be started again.
+
+    Args:
+        slots: The sources in the order in which they are read.
+        interval: Seconds from one pass to the next.
+        publish: Receives each snapshot on the worker's thread.
+    """
+
+    def __init__(self, slots: Sequence[Slot], interval: float, publish: Callable[[Snapshot], None]) -> None:
+        self.interval = interval
+        self._slots = slots
+        self._publish = publish
+        self._ending: Ending | None = None
+        self._wake = threading.Event()
+        self._inside: tuple[str, int] | None = None
+        # A context of its own: stock threading instrumentation would hand on the span in which Paddle was imported.
+        self._thread = threading.Thread(
+            target=contextvars.Context().run, args=(self._run,), name=THREAD_NAME, daemon=True
+        )
+
+    def start(self) -> None:
+        """Start the thread.
+
+        Raises:
+            RuntimeError: The system or an interpreter that shuts down allows no new thread.
+        """
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def stuck_in(self, limit: float) -> str | None:
+        """Return the source in which the thread has been for longer than a number of seconds, ``None`` if in none."""
+        inside = self._inside
+        if inside is not None and time.monotonic_ns() - inside[1] > limit * 1e9:
+            return inside[0]
+        return None
+
+    def end(self, ending: Ending) -> None:
+        """Make the thread end as soon as it is not inside a source; returns at once."""
+        self._ending = ending
+        self._wake.set()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread's end, at most this many seconds."""
+        if self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def read_once(self) -> bool:
+        """Read every source and publish what they said.
+
+        Returns:
+            Whether that was done; not when the worker was told to end, because then nobody wants the result.
+        """
+        readings: dict[str, object] = {}
+        wall, started = time.time_ns(), time.monotonic_ns()
+        for slot in self._slots:
+            if self._ending is not None:
+                return False
+            self._inside = (slot.name, time.monotonic_ns())
+            reading = slot.read()
+            self._inside = None
+            if reading is not None:
+                readings[slot.name] = reading
+        if self._ending is not None:
+            return False
+        self._publish(
+            Snapshot(started=started, finished=time.monotonic_ns(), wall=wall, readings=MappingProxyType(readings))
+        )
+        return True
+
+    def _run(self) -> None:
+        due = time.monotonic()
+        while True:
+            if not self.read_once():
+                break
+            due = next_due(due, self.interval, time.monotonic())
+            self._wake.wait(due - time.monotonic())
+        if self._ending is Ending.CLOSE:
+            for slot in self._slots:
+                slot.close()
+
+
+def next_due(due: float, interval: float, now: float) -> float:
+    """Return when the next pass is due.
+
+    Stays on the grid that the first pass began, so that passes do not drift by their own duration. Passes that were
+    missed (a slow driver, a suspended machine) are left out, not made up for in a burst.
+
+    Args:
+        due: When the last pass was due, seconds.
+        interval: Seconds between two passes.
+        now: The time now, on the same clock.
+    """
+    following = due + interval
+    if following > now:
+        return following
+    return now + interval - (now - due) % interval

@@ -1,0 +1,151 @@
+"""One frozen :class:`Settings` read from the environment; every variable is documented here.
+
+A wrong value never stops a program: it is reported once with the variable's name, the value and the default that is
+used instead. An unknown variable that starts with ``PADDLE_OTEL_`` is reported too: it is most often a misspelling.
+"""
+
+import difflib
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, TypeVar, cast
+
+SpanKindName = Literal["internal", "client"]
+
+PREFIX: Final = "PADDLE_OTEL_"
+
+_logger: Final = logging.getLogger("paddle_otel")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set, each by the environment variable named after it (``PADDLE_OTEL_`` + upper case).
+
+    Attributes:
+        enabled: ``PADDLE_OTEL_ENABLED``. ``false`` makes every instrumentor of this project a no-op.
+        generation_span_kind: ``PADDLE_OTEL_GENERATION_SPAN_KIND``, ``internal`` (the model runs in this process) or
+            ``client`` (for back ends that list only client spans as model calls).
+        sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
+        file_directory: ``PADDLE_OTEL_FILE_DIRECTORY``, where the ``otlp_jsonl_file`` exporters write; default
+            ``telemetry`` in the working directory.
+        file_max_bytes: ``PADDLE_OTEL_FILE_MAX_BYTES``, size in bytes at which a file is rotated; at least 4096.
+        file_backups: ``PADDLE_OTEL_FILE_BACKUPS``, how many rotated files of each kind are kept; 0 or more.
+    """
+
+    enabled: bool = True
+    generation_span_kind: SpanKindName = "internal"
+    sampler_interval: float = 1.0
+    file_directory: str = "telemetry"
+    file_max_bytes: int = 64 * 1024 * 1024
+    file_backups: int = 3
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the settings; report what is wrong and use the default in its place.
+
+        Args:
+            environ: The variables, ``os.environ`` unless given.
+
+        Returns:
+            The settings. Never raises for a wrong value.
+        """
+        values: dict[str, Any] = {}
+        for field in fields(cls):
+            variable = PREFIX + field.name.upper()
+            raw = environ.get(variable, "").strip()
+            if raw:
+                values[field.name] = _parse(variable, raw, cast("Any", field.default), _PARSERS[field.name])
+        _report_unknown_names(environ)
+        return cls(**values)
+
+
+def _parse(variable: str, raw: str, default: _T, parser: Callable[[str], _T]) -> _T:
+    try:
+        return parser(raw)
+    except ValueError as error:
+        _warn_once(variable, "%s=%r is not usable: %s. The default %r is used.", variable, raw, error, default)
+        return default
+
+
+def _boolean(raw: str) -> bool:
+    value = {"true": True, "1": True, "false": False, "0": False}.get(raw.lower())
+    if value is None:
+        raise ValueError("expected true or false")
+    return value
+
+
+def _span_kind(raw: str) -> SpanKindName:
+    match raw.lower():
+        case "internal":
+            return "internal"
+        case "client":
+            return "client"
+        case _:
+            raise ValueError("expected internal or client")
+
+
+def _at_least_seconds(minimum: float) -> Callable[[str], float]:
+    def parse(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = math.nan
+        if not (minimum <= value < math.inf):
+            raise ValueError(f"expected a number of seconds, {minimum:g} or more")
+        return value
+
+    return parse
+
+
+def _at_least_integer(minimum: int) -> Callable[[str], int]:
+    def parse(raw: str) -> int:
+        try:
+            value = int(raw)
+        except ValueError:
+            value = minimum - 1
+        if value < minimum:
+            raise ValueError(f"expected a whole number, {minimum} or more")
+        return value
+
+    return parse
+
+
+_PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "enabled": _boolean,
+    "generation_span_kind": _span_kind,
+    "sampler_interval": _at_least_seconds(0.1),
+    "file_directory": str,
+    "file_max_bytes": _at_least_integer(4096),
+    "file_backups": _at_least_integer(0),
+}
+
+_warned_variables: Final[set[str]] = set()
+
+
+def _warn_once(variable: str, message: str, *args: object) -> None:
+    if variable not in _warned_variables:
+        _warned_variables.add(variable)
+        _logger.warning(message, *args)
+
+
+def _report_unknown_names(environ: Mapping[str, str]) -> None:
+    known = [PREFIX + name.upper() for name in _PARSERS]
+    for variable in environ:
+        if variable.startswith(PREFIX) and variable not in known:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f" Did you mean {close[0]}?" if close else f" Known: {', '.join(known)}."
+            _warn_once(
+                variable,
+                "%s=%r is not a setting of paddle-otel and has no effect; the defaults are used.%s",
+                variable,
+                environ[variable],
+                hint,
+            )
+
+
+def forget_warnings() -> None:
+    """Forget which variables were reported, so that each is reported again (for tests)."""
+    _warned_variables.clear()

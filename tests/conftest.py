@@ -1,0 +1,59 @@
+"""Fixtures that every test may use."""
+
+# Paddle 2.6.2 crashes at the first decompression when zlib is first imported after it.
+import zlib as _zlib
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from recording import Recorder
+
+from paddle_otel import guard, settings
+
+assert _zlib.ZLIB_VERSION
+
+pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures"]
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    """An OpenTelemetry SDK in memory."""
+    return Recorder()
+
+
+class Trouble:
+    """The telemetry trouble that a test expects, by the site that reported it."""
+
+    def __init__(self) -> None:
+        self.expected = False
+        self.sites: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def telemetry_trouble(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trouble]:
+    """Fail every test in which the guard swallowed something, unless the test sets ``expected``.
+
+    What the guard keeps from users must not be kept from the tests.
+    """
+    trouble = Trouble()
+    report = guard.report
+
+    def noting(site: str, error: Exception) -> None:
+        trouble.sites.append(f"{site}: {error!r}")
+        report(site, error)
+
+    monkeypatch.setattr(guard, "report", noting)
+    guard.forget_reported_sites()
+    settings.forget_warnings()
+    yield trouble
+    assert trouble.expected or not trouble.sites, f"telemetry failed silently: {trouble.sites}"
+
+
+@pytest.fixture
+def switched_off_afterwards() -> Iterator[list[BaseInstrumentor]]:
+    """A list of instrumentors that are switched off when the test ends."""
+    used: list[BaseInstrumentor] = []
+    yield used
+    for instrumentor in used:
+        if instrumentor.is_instrumented_by_opentelemetry:
+            instrumentor.uninstrument()

@@ -1,0 +1,137 @@
+"""Forked children and the end of the program."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from fake_nvml.sources import ScriptedSource, eventually
+from paddle_otel.sampling.sampler import Sampler
+
+PROGRAM = """
+import sys, threading, time
+from fake_nvml.sources import ScriptedSource, eventually
+from paddle_otel.sampling.sampler import Sampler
+
+source = ScriptedSource()
+sampler = Sampler(lambda: [source])
+sampler.start("test", interval=0.01)
+assert eventually(sampler.latest)
+{then}
+print("end", flush=True)
+"""
+
+
+def _in_child(check: object) -> int:
+    """Fork; the child's exit status is 0 when the check, a function, returned something true."""
+    assert callable(check)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            status = 0 if check() else 1
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_child_samples_by_itself_from_its_first_question_on() -> None:
+    """With a thread and a source of its own; the parent's snapshot is not shown as the child's."""
+    made: list[ScriptedSource] = []
+
+    def make() -> list[ScriptedSource]:
+        made.append(ScriptedSource())
+        return [made[-1]]
+
+    sampler = Sampler(make)
+    sampler.start("test", interval=0.01)
+    assert eventually(sampler.latest)
+
+    def check() -> bool:
+        no_thread = threading.active_count() == 1
+        nothing_yet = sampler.latest() is None
+        return no_thread and nothing_yet and eventually(sampler.latest) and len(made) == 2 and made[0] is not made[1]
+
+    assert _in_child(check) == 0
+    assert eventually(sampler.latest)
+    assert len(made) == 1
+    sampler.stop("test")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_child_of_a_parent_whose_driver_hangs() -> None:
+    """Whatever lock or call the parent's thread is in, the child is free of it."""
+    sources: list[ScriptedSource] = []
+
+    def make() -> list[ScriptedSource]:
+        source = ScriptedSource()
+        if not sources:
+            source.hang()
+        sources.append(source)
+        return [source]
+
+    sampler = Sampler(make)
+    sampler.start("test", interval=0.01)
+    assert eventually(lambda: sources[0].inside)
+    with sampler._lock:  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 - held at the moment of the fork
+        status = _in_child(lambda: eventually(sampler.latest))
+    assert status == 0
+    sources[0].answer()
+    sampler.stop("test")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_thousand_forks_cost_nothing() -> None:
+    """A child that never asks for a metric starts no thread and reads no device."""
+    source = ScriptedSource()
+    sampler = Sampler(lambda: [source])
+    sampler.start("test", interval=60.0)
+    assert eventually(lambda: source.reads == 1)
+    for _ in range(1000):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if threading.active_count() == 1 and source.reads == 1 else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+    sampler.stop("test")
+
+
+def _run(then: str) -> tuple[float, "subprocess.CompletedProcess[str]"]:
+    """Run a program with a sampler; returns the seconds from its last statement to its end, and its result."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(then=then)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "end\n"
+        before = time.monotonic()
+        out, err = process.communicate(timeout=30)
+        elapsed = time.monotonic() - before
+    return elapsed, subprocess.CompletedProcess([], process.returncode, out, err)
+
+
+def _extra_exit_seconds(then: str) -> float:
+    """Return by how much the program's end takes longer than that of the same program without a sampler."""
+    without = min(_run('sampler.stop("test")')[0] for _ in range(3))
+    results = [_run(then) for _ in range(3)]
+    assert [(result.returncode, result.stderr) for _, result in results] == [(0, "")] * 3
+    return min(elapsed for elapsed, _ in results) - without
+
+
+def test_exit_is_not_delayed_by_a_running_sampler() -> None:
+    """By less than 100 ms, and nothing is printed."""
+    assert _extra_exit_seconds("") < 0.1
+
+
+def test_exit_is_not_delayed_by_a_driver_that_hangs() -> None:
+    """By less than 100 ms, while the thread is inside the driver."""
+    assert _extra_exit_seconds("source.hang(); assert eventually(lambda: source.inside)") < 0.1
+
+
+def test_sources_stay_open_at_exit() -> None:
+    """Shutting a driver library down beside a thread inside it crashes the program, so nobody closes at exit."""
+    _, result = _run("source.close = lambda: print('closed', flush=True)")
+    assert "closed" not in result.stdout

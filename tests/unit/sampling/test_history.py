@@ -1,0 +1,55 @@
+"""The bounded memory of snapshots."""
+
+import threading
+
+from paddle_otel.sampling.history import History
+from paddle_otel.sampling.snapshot import Snapshot
+
+
+def _snapshot(second: int) -> Snapshot:
+    return Snapshot(started=second * 10**9, finished=second * 10**9 + 5, wall=0, readings={})
+
+
+def test_latest_is_the_newest() -> None:
+    """An empty history has none."""
+    history = History()
+    assert history.latest is None
+    history.append(_snapshot(1))
+    history.append(_snapshot(2))
+    assert history.latest == _snapshot(2)
+
+
+def test_oldest_goes_first() -> None:
+    """Its size is bounded by the capacity."""
+    history = History(capacity=3)
+    for second in range(10):
+        history.append(_snapshot(second))
+    assert len(history) == 3
+    assert history.between(0, 10**12) == (_snapshot(7), _snapshot(8), _snapshot(9))
+
+
+def test_between_takes_only_what_lies_inside() -> None:
+    """A snapshot that began before or ended after the interval does not belong to it."""
+    history = History()
+    for second in range(5):
+        history.append(_snapshot(second))
+    assert history.between(1 * 10**9, 3 * 10**9) == (_snapshot(1), _snapshot(2))
+    assert history.between(1 * 10**9 + 1, 3 * 10**9 + 5) == (_snapshot(2), _snapshot(3))
+
+
+def test_reading_while_it_is_written() -> None:
+    """A reader in another thread never sees a change under its feet."""
+    history = History(capacity=50)
+    done = threading.Event()
+
+    def write() -> None:
+        for second in range(20_000):
+            history.append(_snapshot(second))
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        starts = [snapshot.started for snapshot in history.between(0, 10**15)]
+        assert starts == sorted(starts)
+    writer.join()

@@ -1,0 +1,156 @@
+"""Starting, stopping and reading the sampler."""
+
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from fake_nvml.sources import ScriptedSource, eventually, sampler_threads
+from paddle_otel.guard import forget_reported_sites
+from paddle_otel.sampling.sampler import Sampler
+
+
+@pytest.fixture
+def source() -> ScriptedSource:
+    """A healthy source."""
+    return ScriptedSource()
+
+
+@pytest.fixture
+def sampler(source: ScriptedSource) -> Iterator[Sampler]:
+    """A sampler of it that is stopped at the end."""
+    sampler = Sampler(lambda: [source], stale_after=0.3)
+    yield sampler
+    source.answer()
+    for owner in ("a", "b"):
+        sampler.stop(owner)
+
+
+def _latest(sampler: Sampler) -> object:
+    snapshot = sampler.latest()
+    return snapshot and snapshot.readings["scripted"]
+
+
+def test_nothing_runs_before_it_is_started(sampler: Sampler, source: ScriptedSource) -> None:
+    """Neither making a sampler nor asking it starts a thread or reads a device."""
+    assert sampler.latest() is None
+    assert not sampler.running
+    assert sampler_threads() == []
+    assert source.reads == 0
+
+
+def test_latest_is_what_was_read_last(sampler: Sampler) -> None:
+    """The snapshot moves on without anybody asking for it."""
+    sampler.start("a", interval=0.02)
+    assert eventually(lambda: _latest(sampler) == 3)
+
+
+def test_snapshot_tells_when_it_was_taken(sampler: Sampler) -> None:
+    """On both clocks, in nanoseconds, and it cannot be changed."""
+    before, wall_before = time.monotonic_ns(), time.time_ns()
+    sampler.start("a", interval=10.0)
+    assert eventually(sampler.latest)
+    snapshot = sampler.latest()
+    assert snapshot is not None
+    assert before <= snapshot.started <= snapshot.finished <= time.monotonic_ns()
+    assert wall_before <= snapshot.wall <= time.time_ns()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        snapshot.wall = 0  # pyright: ignore[reportAttributeAccessIssue] - what the test is about
+    with pytest.raises(TypeError):
+        snapshot.readings["scripted"] = 0  # pyright: ignore[reportIndexIssue] - what the test is about
+
+
+def test_there_is_one_thread_however_often_it_is_started(sampler: Sampler) -> None:
+    """Also with several owners; it is a daemon, so it never keeps a program alive."""
+    for owner in ("a", "a", "b"):
+        sampler.start(owner, interval=0.02)
+    assert [thread.daemon for thread in sampler_threads()] == [True]
+
+
+def test_last_owner_ends_the_thread_and_closes_the_devices(sampler: Sampler, source: ScriptedSource) -> None:
+    """Stopping twice, or without having started, changes nothing."""
+    sampler.start("a", interval=0.02)
+    sampler.start("b", interval=0.02)
+    sampler.stop("a")
+    sampler.stop("a")
+    assert sampler.running
+    assert len(sampler_threads()) == 1
+    sampler.stop("b")
+    assert sampler_threads() == []
+    assert source.closes == 1
+    assert sampler.latest() is None
+
+
+def test_shortest_interval_of_all_owners_holds(sampler: Sampler, source: ScriptedSource) -> None:
+    """Until its owner stops."""
+    sampler.start("a", interval=0.02)
+    sampler.start("b", interval=60.0)
+    assert eventually(lambda: source.reads > 5)
+
+
+def test_it_can_be_started_again(sampler: Sampler, source: ScriptedSource) -> None:
+    """Any number of times; an old snapshot does not come back."""
+    for _ in range(5):
+        sampler.start("a", interval=0.02)
+        assert eventually(sampler.latest)
+        sampler.stop("a")
+        assert sampler.latest() is None
+    assert source.closes == 5
+    assert sampler_threads() == []
+
+
+def test_between_gives_the_snapshots_of_an_interval(sampler: Sampler) -> None:
+    """For what happened during an operation."""
+    start = time.monotonic_ns()
+    sampler.start("a", interval=0.01)
+    assert eventually(lambda: _latest(sampler) == 4)
+    end = time.monotonic_ns()
+    values = [snapshot.readings["scripted"] for snapshot in sampler.between(start, end)]
+    assert values[:4] == [1, 2, 3, 4]
+    assert sampler.between(0, start) == ()
+
+
+def test_a_source_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """It is absent from the snapshot, is asked again, and its trouble is logged once."""
+    forget_reported_sites()
+    bad, good = ScriptedSource("bad"), ScriptedSource("good")
+    bad.error = RuntimeError("broken")
+    sampler = Sampler(lambda: [bad, good])
+    with caplog.at_level(logging.WARNING, "paddle_otel"):
+        sampler.start("a", interval=0.01)
+        assert eventually(lambda: good.reads > 5)
+        snapshot = sampler.latest()
+        assert snapshot is not None
+        assert list(snapshot.readings) == ["good"]
+        bad.error = None
+        assert eventually(lambda: "bad" in getattr(sampler.latest(), "readings", {}))
+        sampler.stop("a")
+    assert [record.message.split(" (")[0] for record in caplog.records] == ["Telemetry failed while reading bad"]
+
+
+def test_thread_that_cannot_start_is_tried_again(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, source: ScriptedSource
+) -> None:
+    """A limit on threads costs the series, not the program; they come when a thread can start."""
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        sampler.start("a", interval=0.02)
+        assert sampler.latest() is None
+    assert source.reads == 0
+    assert eventually(sampler.latest)
+
+
+def test_thread_that_died_is_replaced(sampler: Sampler, source: ScriptedSource) -> None:
+    """Even what the error boundary lets through does not end sampling for good."""
+    source.error = SystemExit()
+    sampler.start("a", interval=0.02)
+    assert eventually(lambda: sampler_threads() == [])
+    source.error = None
+    assert eventually(sampler.latest)
