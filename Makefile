@@ -95,7 +95,7 @@ build: .venv/lint/.installed ## Wheel and source distribution in dist/, and the 
 	$(call say,wheel and source distribution)
 	@$(UV) build --quiet --clear --out-dir dist --build-constraints $(LOCKS)/lint.txt --require-hashes
 	@ls -l dist | awk 'NF > 2 {print "    " $$NF " " $$5 " bytes"}'
-	@.venv/lint/bin/python -m pytest --timeout=900 tests/packaging $(ARGS)
+	@.venv/lint/bin/python -m pytest --timeout=900 --confcutdir=tests/packaging tests/packaging $(ARGS)
 
 bench: .venv/formers$(suffix)/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
 	@mkdir -p $(dir $(BENCH_JSON))

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from recording import Recorder
 
 from paddle_otel import guard, settings
+from recording import Recorder
 
 assert _zlib.ZLIB_VERSION
 

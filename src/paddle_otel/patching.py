@@ -125,7 +125,7 @@ class _Applied:
 
     def undo(self) -> None:
         self._active = False
-        attributes: Mapping[str, Any] = vars(self._owner)
+        attributes = cast("Mapping[str, Any]", vars(self._owner))
         if attributes.get(self._name) is not self._installed:
             return  # somebody wrapped it after us: taking ours out would take theirs out too
         if self._was_own:

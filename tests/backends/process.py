@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -117,7 +118,7 @@ class LocalServer(ABC):
         self._folder = Path(folder)
         with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [str(executable), *self.arguments(self._folder)],
+                [*_dying_with_us(), str(executable), *self.arguments(self._folder)],
                 cwd=folder,
                 env={**_plain_environment(), **self.environment()},
                 stdin=subprocess.DEVNULL,
@@ -156,6 +157,12 @@ class LocalServer(ABC):
                 process.kill()
                 process.wait()
         self._cleanup.close()
+
+
+def _dying_with_us() -> list[str]:
+    """Returns what to put before a command so that it ends even where the tests are killed and cannot stop it."""
+    setpriv = shutil.which("setpriv")  # util-linux; it replaces itself by the command, so the process id stays
+    return [setpriv, "--pdeathsig", "KILL"] if setpriv else []
 
 
 def _plain_environment() -> dict[str, str]:

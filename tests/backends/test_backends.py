@@ -87,6 +87,7 @@ def test_jaeger_keeps_the_shape_of_a_trace(jaeger: Jaeger, tracers: TracerProvid
     within = trace.set_span_in_context(parent)
     child = tracer.start_span("child", within, links=[Link(linked)], start_time=1_700_000_000_000_002_000)
     child.add_event("token", {"index": 1}, timestamp=1_700_000_000_000_002_000)
+    parent.add_link(child.get_span_context())  # within its own trace, and yet no parent of it
     child.set_status(StatusCode.ERROR, "it broke")
     child.end(1_700_000_000_000_005_000)
     parent.end(1_700_000_000_000_009_000)
@@ -97,6 +98,7 @@ def test_jaeger_keeps_the_shape_of_a_trace(jaeger: Jaeger, tracers: TracerProvid
     assert (root.name, root.parent_id, root.kind) == ("parent", None, "server")
     assert root.span_id == f"{parent.get_span_context().span_id:016x}"
     assert (root.start_us, root.end_us) == (1_700_000_000_000_001, 1_700_000_000_000_009)
+    assert root.links == ((found.trace_id, below.span_id),)
     assert (below.name, below.parent_id) == ("child", root.span_id)
     assert (below.start_us, below.end_us) == (1_700_000_000_000_002, 1_700_000_000_000_005)
     assert (below.status, below.status_description, below.error) == ("ERROR", "it broke", True)

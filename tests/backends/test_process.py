@@ -1,6 +1,8 @@
 """A server that a test starts is ready, or there is a clear error; either way nothing of it is left over."""
 
+import os
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -9,6 +11,7 @@ import pytest
 
 from backends import process
 from backends.process import LocalServer, free_ports, listening_ports
+from backends.queries import wait_until
 from backends.servers import BackendError, Jaeger, Prometheus
 
 SERVE = """
@@ -81,6 +84,19 @@ def test_a_server_that_ignores_the_request_to_end_is_killed() -> None:
         began = time.monotonic()
     assert 1.0 <= time.monotonic() - began < 3.0
     assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_server_does_not_outlive_killed_tests(tmp_path: Path) -> None:
+    """A test run that is killed cannot stop its servers; they end by themselves."""
+    run = "import time; from backends.servers import Prometheus; p = Prometheus().__enter__(); print(p.pid, flush=True)"
+    environment = {**os.environ, "PYTHONPATH": str(Path(process.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", f"{run}; time.sleep(60)"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as tests:
+        assert tests.stdout is not None
+        pid = int(tests.stdout.readline())
+        assert listening_ports(pid)
+        tests.kill()
+    wait_until("end of the server", lambda: listening_ports(pid), lambda ports: not ports, timeout_s=5.0)
 
 
 @pytest.mark.parametrize("backend", [Jaeger, Prometheus])

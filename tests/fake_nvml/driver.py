@@ -56,6 +56,13 @@ def build(folder: Path, *defines: str) -> Path:
     return library
 
 
+def program_environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a program that a test starts: with the test helpers on its path."""
+    tests = str(Path(__file__).parents[1])
+    path = os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH", "")]))
+    return {**os.environ, "PYTHONPATH": path, **variables}
+
+
 def environment(library: Path, *, count: int = 1, rules: str = "") -> dict[str, str]:
     """Return the environment in which a program finds the fake driver.
 
@@ -64,12 +71,7 @@ def environment(library: Path, *, count: int = 1, rules: str = "") -> dict[str, 
         count: Number of devices.
         rules: ``"function@device=code[/sleep_ms]; …"``; device ``*`` is every device, code ``hang`` never returns.
     """
-    return {
-        **os.environ,
-        "LD_LIBRARY_PATH": str(library.parent),
-        "FAKE_NVML_COUNT": str(count),
-        "FAKE_NVML_RULES": rules,
-    }
+    return program_environment(LD_LIBRARY_PATH=str(library.parent), FAKE_NVML_COUNT=str(count), FAKE_NVML_RULES=rules)
 
 
 class FakeDriver:
@@ -99,7 +101,9 @@ class FakeDriver:
 
     def set_text(self, device: int, *, uuid: str | None = None, name: str | None = None) -> None:
         """Set the identity of a device."""
-        self._control("fake_set_text")(device, uuid and uuid.encode(), name and name.encode())
+        self._control("fake_set_text")(
+            device, *(text and text.encode(errors="surrogateescape") for text in (uuid, name))
+        )
 
     def inject(self, function: str, code: int, *, device: int = ANY, sleep: float = 0.0, times: int = FOREVER) -> None:
         """Make a function answer with a code, after a delay in seconds; the first rule that matches wins.

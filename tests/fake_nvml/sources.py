@@ -1,4 +1,4 @@
-"""Sources that do what a test says, and waiting for a thread to do something."""
+"""Sources and clocks that do what a test says, and waiting for a thread to do something."""
 
 import threading
 import time
@@ -43,6 +43,17 @@ class ScriptedSource:
     def answer(self) -> None:
         """Let hanging and later reads return."""
         self._may_return.set()
+
+
+class Clock:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time in seconds."""
+        return self.now
 
 
 def eventually(condition: Callable[[], object], timeout: float = 10.0) -> bool:

@@ -19,13 +19,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from paddle_otel.exporters import log_exporter, metric_exporter, span_exporter
-from paddle_otel.guard import forget_reported_sites
 
 
 @pytest.fixture(name="directory", autouse=True)
 def files_in_an_own_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Send the files of every test to its own directory, which does not exist yet."""
-    forget_reported_sites()
     for name in [name for name in os.environ if name.startswith("PADDLE_OTEL_")]:
         monkeypatch.delenv(name)
     directory = tmp_path / "telemetry"
@@ -85,8 +83,11 @@ def test_nothing_to_export_is_a_success_without_a_file(directory: Path) -> None:
     assert not directory.exists()
 
 
-def test_what_cannot_be_encoded_is_a_failure_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_encoded_is_a_failure_logged_once(
+    caplog: pytest.LogCaptureFixture, telemetry_trouble: Any
+) -> None:
     """An exporter never raises, whatever is in a batch, and repeats no complaint."""
+    telemetry_trouble.expected = True
     exporter = span_exporter()
     garbage = cast("Sequence[ReadableSpan]", ["a secret prompt"])
     assert exporter.export(garbage) is SpanExportResult.FAILURE

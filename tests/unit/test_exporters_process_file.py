@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -181,8 +182,11 @@ class ReturningHandler(logging.Handler):
         raise RuntimeError("this handler is broken")
 
 
-def test_a_log_handler_may_export_to_the_file_or_break(make_file: MakeFile, directory: Path) -> None:
+def test_a_log_handler_may_export_to_the_file_or_break(
+    make_file: MakeFile, directory: Path, telemetry_trouble: Any
+) -> None:
     """Reporting trouble neither waits for itself nor changes the answer."""
+    telemetry_trouble.expected = True
     directory.parent.mkdir()
     directory.write_text("a file is in the way")
     file = make_file()
@@ -237,3 +241,9 @@ def test_no_line_is_taken_after_the_end(make_file: MakeFile, directory: Path) ->
 def test_a_service_name_is_one_bounded_path_component(service_name: str, expected: str) -> None:
     """No service name leads out of the directory or makes a name that the file system refuses."""
     assert file_name("logs", service_name, 7) == expected
+
+
+def test_a_service_name_fits_the_file_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where file names cannot hold a letter, it is replaced: a name that cannot be opened would lose everything."""
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    assert file_name("logs", "shop 聊天", 7) == "logs-shop___-7.jsonl"

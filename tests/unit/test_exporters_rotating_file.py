@@ -85,13 +85,13 @@ def test_no_backups_keeps_one_file(make_file: MakeFile, path: Path) -> None:
 
 
 def test_a_line_larger_than_the_bound_has_a_file_of_its_own(make_file: MakeFile, path: Path) -> None:
-    """One huge batch is written whole; what comes before and after is elsewhere."""
-    file = make_file(max_bytes=100, backups=3)
+    """One huge batch is written whole; what comes before and after is elsewhere, and no empty file is left."""
+    file = make_file(max_bytes=100, backups=5)
     huge = b"y" * 500 + b"\n"
-    for line in (LINE, huge, LINE):
+    for line in (huge, LINE, huge):
         file.append(line)
-    contents = [path.read_bytes(), Path(f"{path}.1").read_bytes(), Path(f"{path}.2").read_bytes()]
-    assert contents == [LINE, huge, LINE]
+    found = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert found == {path.name: huge, f"{path.name}.1": LINE, f"{path.name}.2": huge}
 
 
 def test_a_process_number_used_again_appends(make_file: MakeFile, path: Path) -> None:

@@ -8,15 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from paddle_otel.settings import Settings, forget_warnings
+from paddle_otel.settings import Settings
 
 FIELDS = [field.name for field in dataclasses.fields(Settings)]
-
-
-@pytest.fixture(autouse=True)
-def nothing_reported_yet() -> None:
-    """Let every test see its own warnings."""
-    forget_warnings()
 
 
 def variable_of(field: str) -> str:

@@ -48,11 +48,16 @@ def _token_counts_agree(generations: list[Span], exchanges: list[Exchange]) -> C
     in_spans = Counter(
         (span.attributes.get("gen_ai.usage.input_tokens"), span.attributes.get("gen_ai.usage.output_tokens"))
         for span in generations
+        if not span.failed
     )
-    counted = Counter(
+    all_counted = all(isinstance(count, int) and count > 0 for counts in in_spans for count in counts)
+    by_service = Counter(
         (exchange.input_tokens, exchange.output_tokens) for exchange in exchanges if exchange.input_tokens is not None
     )
-    return Check("the spans' token counts are those that the service itself returned", counted <= in_spans)
+    return Check(
+        "successful generations have token counts, the same as the service itself returned where it did",
+        all_counted and bool(by_service) and by_service <= in_spans,
+    )
 
 
 def _failures_are_marked(generations: list[Span], exchanges: list[Exchange]) -> Check:
@@ -79,7 +84,7 @@ def _no_text(directory: Path, exchanges: list[Exchange]) -> Check:
     texts = [text for exchange in exchanges for text in (*exchange.prompts, *exchange.answers)]
     found = [part for text in texts for part in _parts(text) if f" {part} " in f" {telemetry} "]
     statement = f"no part of the {len(texts)} prompts and answers is in the {len(files)} telemetry files"
-    return Check(f"{statement}, but {found[0]!r}" if found else statement, bool(files) and not found)
+    return Check(f"{statement}, but {found[0]!r} is" if found else statement, bool(files) and not found)
 
 
 def _texts_in(file: Path) -> Iterator[str]:

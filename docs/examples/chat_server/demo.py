@@ -20,7 +20,7 @@ from metric_table import render_metrics
 from otlp_json import read_requests
 from requests_to_send import Exchange, send_all
 from spans import Span, by_trace, spans_of
-from trace_tree import WIDTH, duration, render_attributes, render_trace
+from trace_tree import WIDTH, duration, render_attributes, render_legend, render_trace
 
 
 def main() -> int:
@@ -68,10 +68,10 @@ def _serve_and_ask(variables: dict[str, str], log_file: Path) -> list[Exchange]:
     print("  opentelemetry-instrument python app.py\n")
     for name, value in sorted(variables.items()):
         print(f"  {name}={value}")
-    print(f"\n  What it prints goes to {log_file}")
+    print(f"\n  What it prints goes to {log_file}\n  It loads the model ...", flush=True)
     start = time.monotonic()
     with chat_service({**os.environ, **variables}, log_file) as url:
-        print(f"  It loaded the model and answers at {url} after {duration(time.monotonic() - start)}.")
+        print(f"  It answers at {url} after {duration(time.monotonic() - start)}.")
         _heading("Requests and answers")
         return send_all(url)
 
@@ -87,6 +87,7 @@ def _show(directory: Path, exchanges: list[Exchange]) -> int:
 
 def _show_traces(spans: list[Span], exchanges: list[Exchange]) -> None:
     _heading("Traces")
+    print(render_legend())
     titles = iter([exchange.title for exchange in exchanges])
     for trace in by_trace(spans):
         is_request = any("http.route" in span.attributes for span in trace)
@@ -96,7 +97,7 @@ def _show_traces(spans: list[Span], exchanges: list[Exchange]) -> None:
     generations = [span for span in spans if "gen_ai.operation.name" in span.attributes]
     if generations:
         longest = max(generations, key=lambda span: len(span.attributes))
-        print(f"\nEverything that one of the spans says, {longest.name!r} of trace {longest.trace_id}:")
+        print(f"\nAll attributes of one span: {longest.name}, trace {longest.trace_id}")
         print(render_attributes(longest))
 
 

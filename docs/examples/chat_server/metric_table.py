@@ -6,7 +6,7 @@ from typing import Final
 
 from metric_series import Series
 from otlp_json import Attributes, AttributeValue
-from trace_tree import LABELS, WIDTH, shorten
+from trace_tree import LABELS, WIDTH, duration, shorten
 
 _HEADINGS: Final = ("value", "count", "mean", "~p50")
 _NUMBER_WIDTH: Final = 9
@@ -26,13 +26,20 @@ def render_metrics(all_series: list[Series]) -> str:
         Lines of at most `WIDTH` characters, but for the last ones where an attribute is longer.
     """
     constant = _constant(all_series)
-    lines = [_line("metric, unit, and what tells its series apart", list(_HEADINGS))]
+    lines = [_line("metric and unit; below it, what tells its series apart", list(_HEADINGS))]
     for name, group in groupby(all_series, key=lambda series: series.name):
-        members = list(group)
-        lines.append(f"{name}  {members[0].unit}")
-        lines += [_line(f"    {_attributes(series, constant)}", _numbers(series)) for series in members]
+        lines += _block(name, list(group), constant)
     pairs = [f"  {key}={_text(value)}" for key, value in sorted(constant.items())]
     return "\n".join([*lines, "", "The same on every line of a metric that has it:", *pairs])
+
+
+def _block(name: str, members: list[Series], constant: Attributes) -> list[str]:
+    unit = members[0].unit
+    title = name if unit in {"", "1"} else f"{name}  {unit}"
+    rows = [(_attributes(series, constant), _numbers(series)) for series in members]
+    if len(rows) == 1 and not rows[0][0]:
+        return [_line(title, rows[0][1])]
+    return [title, *(_line(f"    {attributes}", numbers) for attributes, numbers in rows)]
 
 
 def _line(text: str, numbers: list[str]) -> str:
@@ -62,7 +69,7 @@ def _attributes(series: Series, constant: Attributes) -> str:
         for key, value in sorted(series.attributes.items())
         if key not in constant
     ]
-    return " ".join(dict.fromkeys(parts)) or "-"
+    return " ".join(dict.fromkeys(parts))
 
 
 def _label(key: str) -> str:
@@ -71,14 +78,22 @@ def _label(key: str) -> str:
 
 def _numbers(series: Series) -> list[str]:
     if series.kind != "histogram":
-        return [_number(series.value), "", "", ""]
-    return ["", _number(series.count), _number(series.mean), _number(series.quantile(0.5))]
+        return [_number(series.value, series.unit), "", "", ""]
+    return [
+        "",
+        _number(series.count, ""),
+        _number(series.mean, series.unit),
+        _number(series.quantile(0.5), series.unit),
+    ]
 
 
-def _number(value: float | None) -> str:
+def _number(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
-    return f"{value:.0f}" if value == int(value) and abs(value) < 10**_NUMBER_WIDTH else f"{value:.3g}"
+    if unit == "s":
+        return duration(value)
+    whole = float(value).is_integer() and abs(value) < 10**_NUMBER_WIDTH
+    return f"{value:.0f}" if whole else f"{value:.3g}"
 
 
 def _text(value: AttributeValue) -> str:

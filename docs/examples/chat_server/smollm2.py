@@ -37,6 +37,9 @@ def ensure(library: Library = "paddleformers") -> Path:
     Safe to call from several processes at once: one converts, the others wait for it. An interrupted conversion leaves
     nothing that a later call could take for a model.
 
+    Loading is another matter: PaddleFormers rewrites a small metadata file in the folder when it loads a model, so two
+    processes that load at the very same moment can disturb each other.
+
     Args:
         library: The library whose `from_pretrained` shall read the folder. One folder serves PaddleNLP 2.8 and 3.0;
             2.8 has no class for its `tokenizer.json`, so there the folder is for the model only.

@@ -1,5 +1,6 @@
 """Draws a trace as a tree: one line per span, with its duration, its status and its most telling attributes."""
 
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,16 +11,16 @@ from otlp_json import AttributeValue
 from spans import Span
 
 WIDTH: Final = 110
-_NAME_WIDTH: Final = 44
+_NAME_WIDTH: Final = 33
 
 LABELS: Final = {
     "error.type": "error",
     "http.response.status_code": "status",
     "gen_ai.usage.input_tokens": "in",
     "gen_ai.usage.output_tokens": "out",
-    "gen_ai.response.finish_reasons": "finish",
     "paddle.time_to_first_token": "ttft",
     "paddle.batch_size": "batch",
+    "gen_ai.response.finish_reasons": "finish",
 }
 """What a reader looks for first, each with a short label."""
 _IN_SECONDS: Final = {"paddle.time_to_first_token"}
@@ -56,9 +57,13 @@ def render_trace(trace: list[Span]) -> str:
     children: defaultdict[str, list[Span]] = defaultdict(list)
     for span in sorted(trace, key=lambda span: span.start):
         children[span.parent_id if span.parent_id in known else ""].append(span)
-    lines = list(_tree(children, None, indent=""))
-    width = max(len(line.name) for line in lines)
-    return "\n".join(_text(line, width) for line in lines)
+    return "\n".join(_text(line) for line in _tree(children, None, indent=""))
+
+
+def render_legend() -> str:
+    """What the short labels stand for."""
+    text = "In short: " + ", ".join(f"{label}={key}" for key, label in LABELS.items())
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
 def render_attributes(span: Span) -> str:
@@ -101,26 +106,18 @@ def _groups(children: dict[str, list[Span]], parent: Span | None) -> Iterator[li
         yield list(group)
 
 
-def _text(line: _Line, width: int) -> str:
+def _text(line: _Line) -> str:
     seconds = sum(span.seconds for span in line.spans)
     status = "ERROR" if any(span.failed for span in line.spans) else "ok"
-    start = f"{line.name:<{width}}  {duration(seconds):>8}  {status:<5}  "
+    start = f"{line.name:<{_NAME_WIDTH}}  {duration(seconds):>7}  {status:<5}  "
     attributes = _attributes(line.spans[0], WIDTH - len(start)) if len(line.spans) == 1 else ""
     return (start + attributes).rstrip()
 
 
 def _attributes(span: Span, width: int) -> str:
-    """The attributes that have a label, or any where none has, as far as they fit; and how many are not shown."""
+    """The attributes that have a label, or all where none has, as far as they fit."""
     keys = [key for key in LABELS if key in span.attributes] or sorted(span.attributes)
-    shown = ""
-    for index, key in enumerate(keys):
-        text = _attribute(key, span.attributes[key])
-        left_out = len(span.attributes) - index - 1
-        if len(f"{shown}{text} +{left_out}") > width:
-            return f"{shown}+{left_out + 1}"
-        shown += text + " "
-    left_out = len(span.attributes) - len(keys)
-    return f"{shown}+{left_out}" if left_out else shown
+    return shorten(" ".join(_attribute(key, span.attributes[key]) for key in keys), width)
 
 
 def _attribute(key: str, value: AttributeValue) -> str:

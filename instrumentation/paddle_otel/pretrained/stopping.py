@@ -16,7 +16,12 @@ _POSITION = PARAMETERS.index("stopping_criteria")
 
 
 class StepProbe:
-    """Calls a function at each step and answers "go on"."""
+    """Calls a function at each step and answers "go on".
+
+    The time it is called is the time the step's token exists, on a GPU too: before asking the criteria the library
+    updates the scores with ``paddle.to_tensor`` of a Python number, a blocking copy to the device behind the step's
+    kernels. The probe itself waits for nothing.
+    """
 
     __slots__ = ("_step",)
 

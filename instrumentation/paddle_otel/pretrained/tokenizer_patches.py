@@ -61,15 +61,16 @@ class EncodeWrapper(TokenizerWrapper):
             size = encoded_size(result, padding_of(instance) if padded else None)
             text = args[0] if args else kwargs.get("text")
             if size is not None:
-                self._record(instance, text, size, timer)
+                self._record(instance, text, result, size, timer)
             elif self._templates:
                 self._remember_templated(result)
         return result
 
-    def _record(self, tokenizer: Any, text: Any, size: EncodedSize, timer: Timer) -> None:
+    def _record(self, tokenizer: Any, text: Any, result: Any, size: EncodedSize, timer: Timer) -> None:
         self._handlers.tokenizers.record(type(tokenizer).__name__, "encode", timer, size.tokens)
         templated = self._templates or self._is_templated(text)
-        self._handlers.prompts.remember_ids(size.ids, Prompt(templated, timer.seconds, size.rows, size.columns))
+        prompt = Prompt(templated, timer.seconds, size.rows, size.columns)
+        self._handlers.prompts.remember_ids(result, size.ids, prompt)
 
     def _remember_templated(self, result: Any) -> None:
         for text in _texts(result):

@@ -13,17 +13,17 @@ class OnceLog:
     """
 
     def __init__(self) -> None:
-        self._said: set[tuple[object, ...]] = set()
+        self._said: set[tuple[str | int, ...]] = set()
 
-    def info(self, message: str, *args: object) -> None:
+    def info(self, message: str, *args: str | int) -> None:
         """Log at INFO level: nothing is wrong."""
         self._say(logging.INFO, message, args)
 
-    def warning(self, message: str, *args: object) -> None:
+    def warning(self, message: str, *args: str | int) -> None:
         """Log at WARNING level: somebody should look."""
         self._say(logging.WARNING, message, args)
 
-    def _say(self, level: int, message: str, args: tuple[object, ...]) -> None:
+    def _say(self, level: int, message: str, args: tuple[str | int, ...]) -> None:
         if (message, *args) not in self._said:
             self._said.add((message, *args))
             _logger.log(level, message, *args)

@@ -3,7 +3,8 @@
 A ``generate`` call only gets ids. To name it ``chat`` and to tell its tokenizer's time, they must be recognised:
 
 1. by identity, when the very object that a tokenizer returned is passed on (kept by weak reference);
-2. otherwise by shape, when it has the rows and columns of the tokenizer call that came immediately before it in the
+2. by the encoding that holds it, when the tokenizer turned the lists of an encoding into tensors after it was seen;
+3. otherwise by shape, when it has the rows and columns of the tokenizer call that came immediately before it in the
    same context (thread or task) and that no other generation has claimed.
 
 Texts are remembered by hash only.
@@ -51,6 +52,7 @@ class PromptLedger:
         self._lock = threading.Lock()
         self._templated: OrderedDict[int, None] = OrderedDict()
         self._by_identity: dict[int, tuple[weakref.ref[Any], Prompt]] = {}
+        self._by_encoding: dict[int, tuple[weakref.ref[Any], Prompt]] = {}
 
     def remember_templated_text(self, text: str) -> None:
         """Note that a chat template produced this text."""
@@ -63,20 +65,18 @@ class PromptLedger:
         """Tell whether a chat template produced this text."""
         return hash(text) in self._templated
 
-    def remember_ids(self, ids: Any, prompt: Prompt) -> None:
+    def remember_ids(self, encoding: Any, ids: Any, prompt: Prompt) -> None:
         """Note how these ids were made.
 
         Args:
-            ids: What the tokenizer returned: a tensor or array (recognised by identity) or lists (by shape only).
+            encoding: What the tokenizer returned: a mapping that holds the ids, or the ids themselves.
+            ids: A tensor or array (recognised by identity) or lists.
             prompt: How they were made.
         """
         self._latest.set(prompt)
-        key = id(ids)
-        try:
-            reference = weakref.ref(ids, lambda _: self._by_identity.pop(key, None))
-        except TypeError:
-            return  # lists and some arrays cannot be weakly referenced
-        self._by_identity[key] = (reference, prompt)
+        _keep(self._by_identity, ids, prompt)
+        if encoding is not ids and isinstance(ids, list):
+            _keep(self._by_encoding, encoding, prompt)
 
     def claim(self, ids: Any, rows: int | None, columns: int | None) -> Prompt | None:
         """Return how these ids were made, ``None`` when that is not known.
@@ -86,9 +86,33 @@ class PromptLedger:
             rows: Their number of rows.
             columns: Their number of columns.
         """
-        found = self._by_identity.get(id(ids))
         latest = self._latest.get()
         self._latest.set(None)
+        found = self._by_identity.get(id(ids))
         if found is not None and found[0]() is ids:
             return found[1]
+        holder = None if ids is None else self._of_encoding(ids)
+        if holder is not None:
+            return holder
         return latest if latest is not None and (latest.rows, latest.columns) == (rows, columns) else None
+
+    def _of_encoding(self, ids: Any) -> Prompt | None:
+        # Only encodings that somebody still holds are here: those of the requests under way.
+        for reference, prompt in reversed(tuple(self._by_encoding.values())):
+            encoding = reference()
+            if encoding is not None and encoding.get("input_ids") is ids:
+                return prompt
+        return None
+
+
+def _keep(entries: dict[int, tuple["weakref.ref[Any]", Prompt]], held: Any, prompt: Prompt) -> None:
+    key = id(held)
+
+    def forget(gone: "weakref.ref[Any]") -> None:
+        if key in entries and entries[key][0] is gone:  # the id may belong to a newer object by now
+            del entries[key]
+
+    try:
+        entries[key] = (weakref.ref(held, forget), prompt)
+    except TypeError:
+        return  # lists and plain dictionaries cannot be weakly referenced

@@ -152,7 +152,6 @@ def next_due(due: float, interval: float, now: float) -> float:
         interval: Seconds between two passes.
         now: The time now, on the same clock.
     """
-    following = due + interval
-    if following > now:
-        return following
-    return now + interval - (now - due) % interval
+    intervals = (now - due) // interval + 1
+    following = due + intervals * interval
+    return following if following > now else following + interval  # rounding may land on now itself

@@ -1,15 +1,16 @@
 """Starting, stopping and reading the sampler."""
 
+import contextvars
 import dataclasses
 import logging
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from fake_nvml.sources import ScriptedSource, eventually, sampler_threads
-from paddle_otel.guard import forget_reported_sites
 from paddle_otel.sampling.sampler import Sampler
 
 
@@ -113,9 +114,9 @@ def test_between_gives_the_snapshots_of_an_interval(sampler: Sampler) -> None:
     assert sampler.between(0, start) == ()
 
 
-def test_a_source_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_source_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture, telemetry_trouble: Any) -> None:
     """It is absent from the snapshot, is asked again, and its trouble is logged once."""
-    forget_reported_sites()
+    telemetry_trouble.expected = True
     bad, good = ScriptedSource("bad"), ScriptedSource("good")
     bad.error = RuntimeError("broken")
     sampler = Sampler(lambda: [bad, good])
@@ -131,10 +132,31 @@ def test_a_source_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) ->
     assert [record.message.split(" (")[0] for record in caplog.records] == ["Telemetry failed while reading bad"]
 
 
+def test_thread_keeps_nothing_of_the_request_that_started_it(
+    sampler: Sampler, source: ScriptedSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stock threading instrumentation hands the current span on to each new thread; this one outlives it."""
+    variable = contextvars.ContextVar[str]("span")
+    seen: list[str | None] = []
+    run = threading.Thread.run
+
+    def handing_on(thread: threading.Thread) -> None:
+        variable.set("request")
+        run(thread)
+
+    monkeypatch.setattr(threading.Thread, "run", handing_on)
+    monkeypatch.setattr(source, "close", lambda: seen.append(variable.get(None)))
+    sampler.start("a", interval=0.02)
+    assert eventually(sampler.latest)
+    sampler.stop("a")
+    assert seen == [None]
+
+
 def test_thread_that_cannot_start_is_tried_again(
-    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, source: ScriptedSource
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, source: ScriptedSource, telemetry_trouble: Any
 ) -> None:
     """A limit on threads costs the series, not the program; they come when a thread can start."""
+    telemetry_trouble.expected = True
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -147,6 +169,7 @@ def test_thread_that_cannot_start_is_tried_again(
     assert eventually(sampler.latest)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_thread_that_died_is_replaced(sampler: Sampler, source: ScriptedSource) -> None:
     """Even what the error boundary lets through does not end sampling for good."""
     source.error = SystemExit()

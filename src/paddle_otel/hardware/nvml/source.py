@@ -113,7 +113,7 @@ class NvmlSource:
             self._log.warning(
                 "No GPU metrics for now: NVML does not work (%s). It is tried again from time to time; everything else "
                 "works. nvidia-smi shows whether the driver itself is at fault. This is logged once.",
-                error,
+                str(error),
             )
 
     def _reopen_after_silence(self, now: float, *, heard: bool) -> None:

@@ -1,0 +1,62 @@
+"""Short ways to make what the operations need, on a recorder."""
+
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import TracerProvider
+from recording import Recorder
+
+from paddle_otel.operations.generation import Generation, GenerationRequest, GenerationResponse
+from paddle_otel.operations.generation_metrics import GenerationMetrics
+from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.settings import Settings
+
+SCOPE = "a.test"
+
+
+def telemetry_on(recorder: Recorder, settings: Settings | None = None) -> Telemetry:
+    """Return a telemetry that reports to a recorder."""
+    return telemetry_to(recorder.tracer_provider, recorder.meter_provider, settings)
+
+
+def telemetry_to(
+    tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None, settings: Settings | None = None
+) -> Telemetry:
+    """Return a telemetry that reports to these providers."""
+    return Telemetry(SCOPE, tracer_provider, meter_provider, settings or Settings())
+
+
+class Generations:
+    """Starts generations that report to a recorder."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self.telemetry = telemetry
+        self.metrics = GenerationMetrics(telemetry)
+
+    def start(self, operation: str = "chat", model: str | None = "Qwen2-0.5B", **request: Any) -> Generation:
+        """Start a generation; its keywords are the request's."""
+        generation = self.start_if_possible(operation, model, **request)
+        assert generation is not None
+        return generation
+
+    def start_if_possible(self, operation: str = "chat", model: str | None = "m", **request: Any) -> Generation | None:
+        """Start a generation, ``None`` where telemetry is broken."""
+        return Generation.start(self.telemetry, self.metrics, GenerationRequest(operation, model, **request))
+
+    def run(self, steps: int, response: GenerationResponse, **request: Any) -> Generation:
+        """Run a generation from start to end."""
+        generation = self.start(**request)
+        for _ in range(steps):
+            generation.step()
+        generation.finish(lambda: response)
+        return generation
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """Return a function that raises this, whatever it is called with."""
+
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    return fail

@@ -1,0 +1,241 @@
+"""What differs between the three pinned stacks, so that one test serves all of them.
+
+``PADDLE_OTEL_TEST_STACK`` names the stack whose environment runs the tests. Models have random weights and are as small
+as their classes allow; tokenizers have a vocabulary of whole words (:data:`WORDS`). Nothing is downloaded.
+"""
+
+import importlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+VARIABLE: Final = "PADDLE_OTEL_TEST_STACK"
+VOCABULARY_SIZE: Final = 100
+PAD, BOS, EOS = 0, 1, 2
+WEIGHTS_SEED: Final = 20
+
+SPECIAL_WORDS: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "endofturn")
+TEMPLATE_WORDS: Final = ("userturn", "assistantturn")
+PLAIN_WORDS: Final = ("what", "is", "the", "capital", "of", "france", "paris", "a", "river", "runs", "through", "it")
+WORDS: Final = (*SPECIAL_WORDS, *TEMPLATE_WORDS, *PLAIN_WORDS)
+"""The vocabulary of the tokenizers; a word's id is its position."""
+
+JINJA_TEMPLATE: Final = (
+    "{% for message in messages %}userturn {{ message['content'] }} endofturn {% endfor %}"
+    "{% if add_generation_prompt %}assistantturn{% endif %}"
+)
+PADDLE_TEMPLATE: Final = {"query": "userturn {{query}} endofturn assistantturn"}
+
+_IDS: Final = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS, "vocab_size": VOCABULARY_SIZE}
+_SIZES: Final = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 128,
+}
+_GROUPED: Final = {**_IDS, **_SIZES, "num_key_value_heads": 2}
+# The fused normalisation of PaddleFormers has no CPU kernel.
+_FORMERS: Final = {**_GROUPED, "fuse_rms_norm": False}
+
+
+@dataclass(frozen=True)
+class ModelKind:
+    """One model class.
+
+    Attributes:
+        class_name: Its name in ``{library}.transformers``.
+        config_name: Name of its configuration's class.
+        config: What the configuration is made from.
+        cache_is_told: Whether the size of its key-value cache follows from the configuration.
+    """
+
+    class_name: str
+    config_name: str
+    config: Mapping[str, Any]
+    cache_is_told: bool = False
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One pinned stack.
+
+    Attributes:
+        name: ``formers``, ``paddlenlp3`` or ``paddlenlp2``.
+        library: ``paddleformers`` or ``paddlenlp``.
+        instrumentor: Class name of the instrumentor in ``paddle_otel.{library}``.
+        models: Model classes by a short name.
+        tokenizers: What makes each kind of tokenizer from a folder.
+        llama_needs_mask: Whether Llama cannot generate without an attention mask.
+        honours_use_cache: Whether ``use_cache=False`` switches the key-value cache off; PaddleNLP takes the option and
+            caches all the same.
+        streams_prompt: Whether a streamer is given the prompt first.
+    """
+
+    name: str
+    library: str
+    instrumentor: str
+    models: Mapping[str, ModelKind]
+    tokenizers: Mapping[str, Callable[["Stack", Path], Any]]
+    llama_needs_mask: bool
+    honours_use_cache: bool
+    streams_prompt: bool
+
+    def module(self, name: str) -> Any:
+        """Import a module of the library."""
+        return importlib.import_module(f"{self.library}.{name}")
+
+    def new_instrumentor(self) -> Any:
+        """Return the instrumentor."""
+        return getattr(importlib.import_module(f"paddle_otel.{self.library}"), self.instrumentor)()
+
+    def model(self, kind: str, **options: Any) -> Any:
+        """Return a new model with random weights, always the same ones.
+
+        Args:
+            kind: A key of ``models``.
+            options: Configuration entries on top of the kind's.
+        """
+        transformers = self.module("transformers")
+        chosen = self.models[kind]
+        config = getattr(transformers, chosen.config_name)(**{**chosen.config, **options})
+        importlib.import_module("paddle").seed(WEIGHTS_SEED)
+        model = getattr(transformers, chosen.class_name)(config)
+        model.eval()
+        return model
+
+    def tokenizer(self, kind: str, folder: Path) -> Any:
+        """Return a new tokenizer that pads on the left and has a chat template.
+
+        Args:
+            kind: A key of ``tokenizers``.
+            folder: An empty folder for its files.
+        """
+        return self.tokenizers[kind](self, folder)
+
+
+def _fast_tokenizer(stack: Stack, folder: Path) -> Any:
+    name = "PreTrainedTokenizerFast" if stack.library == "paddleformers" else "PretrainedTokenizerFast"
+    write_fast_tokenizer(folder, name)
+    return getattr(stack.module("transformers"), name).from_pretrained(str(folder))
+
+
+def write_fast_tokenizer(folder: Path, class_name: str) -> None:
+    """Write ``tokenizer.json`` and ``tokenizer_config.json`` of a tokenizer of whole words."""
+    plain = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
+    tokenizer = {
+        "version": "1.0",
+        "added_tokens": [{"id": WORDS.index(word), "content": word, **plain} for word in SPECIAL_WORDS],
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {
+            "type": "WordLevel",
+            "vocab": {word: index for index, word in enumerate(WORDS)},
+            "unk_token": "[UNK]",
+        },
+    }
+    config = {
+        "tokenizer_class": class_name,
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "eos_token": "endofturn",
+        "padding_side": "left",
+        "model_max_length": 64,
+        "clean_up_tokenization_spaces": False,
+        "chat_template": JINJA_TEMPLATE,
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
+
+
+def _slow_tokenizer(stack: Stack, folder: Path) -> Any:
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text("\n".join(WORDS), encoding="utf-8")
+    # It puts [CLS] in front and [SEP] behind: the tests count them.
+    tokenizer = stack.module("transformers").BertTokenizer(str(vocabulary), padding_side="left")
+    tokenizer.init_chat_template(PADDLE_TEMPLATE)
+    return tokenizer
+
+
+_LLAMA: Final = ModelKind("LlamaForCausalLM", "LlamaConfig", _GROUPED, cache_is_told=True)
+_PADDLENLP: Final = {
+    "llama": _LLAMA,
+    "gpt": ModelKind(
+        "GPTForCausalLM", "GPTConfig", {**_IDS, **_SIZES, "eol_token_id": EOS}, cache_is_told=True
+    ),
+    "opt": ModelKind(
+        "OPTForCausalLM", "OPTConfig", {**_IDS, **_SIZES, "word_embed_proj_dim": 32}, cache_is_told=True
+    ),
+    "bloom": ModelKind("BloomForCausalLM", "BloomConfig", {**_IDS, "hidden_size": 32, "n_layer": 2, "n_head": 4}),
+    "t5": ModelKind(
+        "T5ForConditionalGeneration",
+        "T5Config",
+        {**_IDS, "d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4, "decoder_start_token_id": PAD},
+    ),
+}
+
+STACKS: Final = {
+    stack.name: stack
+    for stack in (
+        Stack(
+            name="formers",
+            library="paddleformers",
+            instrumentor="PaddleFormersInstrumentor",
+            models={
+                "llama": ModelKind("LlamaForCausalLM", "LlamaConfig", _FORMERS, cache_is_told=True),
+                "ernie": ModelKind(
+                    "Ernie4_5ForCausalLM", "Ernie4_5Config", {**_FORMERS, "use_cache": True}, cache_is_told=True
+                ),
+                "phi": ModelKind("Phi3ForCausalLM", "Phi3Config", _FORMERS),
+                "gpt_oss": ModelKind(
+                    "GptOssForCausalLM",
+                    "GptOssConfig",
+                    {**_FORMERS, "head_dim": 8, "num_local_experts": 2, "num_experts_per_tok": 1},
+                ),
+            },
+            tokenizers={"fast": _fast_tokenizer},
+            llama_needs_mask=False,
+            honours_use_cache=True,
+            streams_prompt=True,
+        ),
+        Stack(
+            name="paddlenlp3",
+            library="paddlenlp",
+            instrumentor="PaddleNLPInstrumentor",
+            models={
+                **_PADDLENLP,
+                "qwen": ModelKind("Qwen2ForCausalLM", "Qwen2Config", _GROUPED),
+                "mistral": ModelKind("MistralForCausalLM", "MistralConfig", _GROUPED),
+                "gemma": ModelKind("GemmaForCausalLM", "GemmaConfig", {**_GROUPED, "head_dim": 8}, cache_is_told=True),
+            },
+            tokenizers={"fast": _fast_tokenizer, "slow": _slow_tokenizer},
+            llama_needs_mask=True,
+            honours_use_cache=False,
+            streams_prompt=False,
+        ),
+        Stack(
+            name="paddlenlp2",
+            library="paddlenlp",
+            instrumentor="PaddleNLPInstrumentor",
+            models=_PADDLENLP,
+            tokenizers={"slow": _slow_tokenizer},
+            llama_needs_mask=True,
+            honours_use_cache=False,
+            streams_prompt=False,
+        ),
+    )
+}
+
+
+def current() -> Stack:
+    """Return the stack that the environment names.
+
+    Raises:
+        RuntimeError: It names none, or one that does not exist.
+    """
+    name = os.environ.get(VARIABLE, "")
+    if name not in STACKS:
+        raise RuntimeError(f"{VARIABLE}={name!r}: set it to the stack whose environment this is: {', '.join(STACKS)}")
+    return STACKS[name]

@@ -1,0 +1,145 @@
+"""Switching the reporting on and off, on one meter provider or another, and drivers that hang during an export."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.metrics import MeterProvider
+
+from fake_nvml.driver import HANG, FakeDriver
+from fake_nvml.sink import Sink
+from fake_nvml.sources import eventually, sampler_threads
+from paddle_otel.conventions import hardware as hw
+from paddle_otel.hardware.kind import DeviceKind, ObservedMetric
+from paddle_otel.hardware.kinds import KINDS
+from paddle_otel.hardware.reporting import HardwareReporting
+from paddle_otel.sampling.sampler import Sampler
+
+pytestmark = pytest.mark.usefixtures("fake_nvml")
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """A meter provider."""
+    sink = Sink()
+    yield sink
+    sink.provider.shutdown()
+
+
+@pytest.fixture
+def other_sink() -> Iterator[Sink]:
+    """Another one."""
+    sink = Sink()
+    yield sink
+    sink.provider.shutdown()
+
+
+@pytest.fixture
+def reporting() -> Iterator[HardwareReporting]:
+    """The reporting of all kinds, not started."""
+    reporting = HardwareReporting(Sampler(lambda: [kind.source() for kind in KINDS], stale_after=0.3), KINDS)
+    yield reporting
+    reporting.stop()
+
+
+def test_starting_twice_reports_once(
+    reporting: HardwareReporting, sink: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One thread, one point per series, and no instrument is created a second time."""
+    reporting.start(sink.provider, interval=0.02)
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(sink.names)
+    assert len(sink.names()) == len(set(sink.names())) == 7
+    assert len(sampler_threads()) == 1
+    assert caplog.text == ""
+
+
+def test_stopping_ends_the_series_and_the_thread(
+    reporting: HardwareReporting, sink: Sink, fake_nvml: FakeDriver
+) -> None:
+    """And shuts the driver down; stopping twice is the same."""
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(sink.names)
+    reporting.stop()
+    reporting.stop()
+    assert sink.names() == []
+    assert sampler_threads() == []
+    assert fake_nvml.references == 0
+
+
+def test_it_comes_back_on_the_same_provider(reporting: HardwareReporting, sink: Sink) -> None:
+    """Callbacks cannot be removed, and a second creation would drop them silently."""
+    for _ in range(3):
+        reporting.start(sink.provider, interval=0.02)
+        assert eventually(lambda: len(sink.names()) == 7)
+        reporting.stop()
+        assert sink.names() == []
+
+
+def test_another_provider_takes_over(reporting: HardwareReporting, sink: Sink, other_sink: Sink) -> None:
+    """No device is reported twice."""
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(sink.names)
+    reporting.start(other_sink.provider, interval=0.02)
+    assert eventually(other_sink.names)
+    assert sink.names() == []
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(sink.names)
+    assert other_sink.names() == []
+
+
+def test_nothing_runs_where_nobody_looks(reporting: HardwareReporting, fake_nvml: FakeDriver) -> None:
+    """With the SDK disabled there is no thread and no driver call."""
+    reporting.start(NoOpMeterProvider(), interval=0.02)
+    assert sampler_threads() == []
+    assert fake_nvml.calls("nvmlInitWithFlags") == 0
+
+
+def test_nothing_runs_with_the_sdk_disabled_by_its_variable(
+    reporting: HardwareReporting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``OTEL_SDK_DISABLED`` gives a provider whose meters do nothing."""
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    provider = MeterProvider(shutdown_on_exit=False)
+    reporting.start(provider, interval=0.02)
+    assert sampler_threads() == []
+    provider.shutdown()
+
+
+def test_export_goes_on_while_the_driver_hangs(reporting: HardwareReporting, sink: Sink, fake_nvml: FakeDriver) -> None:
+    """A collection takes no time, other metrics arrive, the GPUs' go stale and come back."""
+    requests = sink.provider.get_meter("application").create_counter("requests")
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(lambda: "hw.power" in sink.names())
+    fake_nvml.inject("nvmlDeviceGetUtilizationRates", HANG)
+    assert eventually(lambda: fake_nvml.hanging == 1)
+    requests.add(1)
+    slowest = 0.0
+    deadline = time.monotonic() + 1.0
+    while time.monotonic() < deadline:
+        before = time.monotonic()
+        assert "requests" in sink.names()
+        slowest = max(slowest, time.monotonic() - before)
+        time.sleep(0.02)
+    assert sink.names() == ["requests"]
+    assert slowest < 0.25
+    fake_nvml.heal()
+    assert eventually(lambda: "hw.power" in sink.names())
+
+
+def test_one_broken_metric_costs_no_other(sink: Sink, telemetry_trouble: Any) -> None:
+    """A bug in one metric is logged once and leaves the others alone."""
+    telemetry_trouble.expected = True
+
+    def broken(_: object) -> Any:
+        raise ZeroDivisionError
+
+    (gpus,) = KINDS
+    kind = DeviceKind(gpus.name, gpus.source, (ObservedMetric(hw.POWER, broken), *gpus.metrics[-1:]))
+    reporting = HardwareReporting(Sampler(lambda: [kind.source()]), [kind])
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(sink.names)
+    assert sink.names() == ["hw.temperature"]
+    reporting.stop()
