@@ -26,10 +26,9 @@ $(if $(filter-out oldest,$(BOUNDS)),$(error BOUNDS=$(BOUNDS): only "oldest" is k
 # Nothing is downloaded but packages: interpreters are looked for on PATH and among pyenv's.
 export UV_PYTHON_DOWNLOADS := never
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
-# Importing Paddle takes 9 s without byte code and 2 s with it.
-unexport PYTHONDONTWRITEBYTECODE
+# Importing Paddle takes 9 s without byte code and 2 s with it; and what is tested is what is installed.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPATH
 PYENV_PYTHONS := $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.*/bin)
-export PATH := $(subst $() $(),,$(PYENV_PYTHONS:%=%:))$(PATH)
 OWN_UV := $(CURDIR)/.tools/uv/bin/uv
 export UV := $(or $(shell uv --version >/dev/null 2>&1 && command -v uv),$(OWN_UV))
 export PYRIGHT := $(CURDIR)/.venv/lint/bin/pyright
@@ -40,6 +39,7 @@ say = @printf '==> %s\n' "$(1)"
 LOCKS := tests/requirements
 suffix := $(if $(PYTHON),-$(PYTHON))
 STACK_ENV := .venv/$(STACK)$(suffix)
+FORMERS_ENV := .venv/formers$(suffix)
 CORE_ENV := .venv/core$(if $(BOUNDS),-$(BOUNDS))$(suffix)
 PYTHONS := 3.11 3.12 3.10 3.13
 PYTHONS_paddlenlp3 := 3.11 3.12 3.10
@@ -66,8 +66,8 @@ help: ## This list
 
 setup: $(STACK_ENV)/.installed .venv/lint/.installed ## Make the environments of STACK and of the checks
 
-demo: .venv/formers$(suffix)/.installed ## Serve a real chat model, send requests, show traces and metrics
-	@.venv/formers$(suffix)/bin/python docs/examples/chat_server/demo.py
+demo: $(FORMERS_ENV)/.installed ## Serve a real chat model, send requests, show traces and metrics
+	@$(FORMERS_ENV)/bin/python docs/examples/chat_server/demo.py
 
 test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed backends) ## All tests of STACK, with its real Paddle
 	$(call say,tests: stack $(STACK))
@@ -83,9 +83,9 @@ lint: .venv/lint/.installed ## ruff: rules and format
 	@.venv/lint/bin/ruff check .
 	@.venv/lint/bin/ruff format --check .
 
-types: .venv/lint/.installed .venv/formers/.installed ## pyright, strict
+types: .venv/lint/.installed $(FORMERS_ENV)/.installed ## pyright, strict
 	$(call say,pyright)
-	@$(PYRIGHT) --pythonpath .venv/formers/bin/python
+	@$(PYRIGHT) --pythonpath $(FORMERS_ENV)/bin/python
 
 imports: .venv/lint/.installed ## The import law: instrumentation knows the library, never the other way round
 	$(call say,import law)
@@ -97,12 +97,12 @@ build: .venv/lint/.installed ## Wheel and source distribution in dist/, and the 
 	@ls -l dist | awk 'NF > 2 {print "    " $$NF " " $$5 " bytes"}'
 	@.venv/lint/bin/python -m pytest --timeout=900 --confcutdir=tests/packaging tests/packaging $(ARGS)
 
-bench: .venv/formers$(suffix)/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
+bench: $(FORMERS_ENV)/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
 	@mkdir -p $(dir $(BENCH_JSON))
-	@.venv/formers$(suffix)/bin/python tests/benchmarks/run.py --json $(BENCH_JSON)
+	@$(FORMERS_ENV)/bin/python tests/benchmarks/run.py --json $(BENCH_JSON)
 
-backends: .venv/formers/.installed ## Build the real Jaeger and Prometheus that the tests talk to (once per machine)
-	$(if $(wildcard tests/backends/build.py),@.venv/formers/bin/python tests/backends/build.py)
+backends: $(FORMERS_ENV)/.installed ## Build the real Jaeger and Prometheus that the tests talk to (once per machine)
+	$(if $(wildcard tests/backends/build.py),@$(FORMERS_ENV)/bin/python tests/backends/build.py)
 
 lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRADE=1 takes the newest of all
 	$(call say,resolving)
@@ -142,7 +142,7 @@ clean: ## Remove what was made here: environments, tools, builds, caches
 	@$(UV) pip sync $(PROGRESS) --python $(@D) --require-hashes $(call locked,$*)
 	$(if $(filter lint,$*),,@$(install_project) --python $(@D))
 	@touch $@
-find_python = $(UV) python find --system --no-project
+find_python = PATH="$(subst $() $(),,$(PYENV_PYTHONS:%=%:))$$PATH" $(UV) python find --system --no-project
 install_project = $(UV) pip install $(PROGRESS) --no-deps --build-constraints $(LOCKS)/lint.txt --editable .
 fits = .venv/$1/bin/python -c 'import sys; sys.exit("%d.%d" % sys.version_info[:2] not in "$(call pythons,$1)".split())' 2>/dev/null
 

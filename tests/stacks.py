@@ -69,6 +69,7 @@ class Stack:
         instrumentor: Class name of the instrumentor in ``paddle_otel.{library}``.
         models: Model classes by a short name.
         tokenizers: What makes each kind of tokenizer from a folder.
+        tokenizer_classes: Classes of tokenizers that are patched, ``module:class`` below the library.
         llama_needs_mask: Whether Llama cannot generate without an attention mask.
         honours_use_cache: Whether ``use_cache=False`` switches the key-value cache off; PaddleNLP takes the option and
             caches all the same.
@@ -80,6 +81,7 @@ class Stack:
     instrumentor: str
     models: Mapping[str, ModelKind]
     tokenizers: Mapping[str, Callable[["Stack", Path], Any]]
+    tokenizer_classes: tuple[str, ...]
     llama_needs_mask: bool
     honours_use_cache: bool
     streams_prompt: bool
@@ -87,6 +89,16 @@ class Stack:
     def module(self, name: str) -> Any:
         """Import a module of the library."""
         return importlib.import_module(f"{self.library}.{name}")
+
+    def patched_classes(self) -> list[Any]:
+        """Import the library, and return every class that its instrumentor patches."""
+        self.module("transformers")
+        names = (
+            "generation.utils:GenerationMixin",
+            "transformers.model_utils:PretrainedModel",
+            *self.tokenizer_classes,
+        )
+        return [getattr(self.module(module), name) for module, _, name in (entry.partition(":") for entry in names)]
 
     def new_instrumentor(self) -> Any:
         """Return the instrumentor."""
@@ -159,6 +171,10 @@ def _slow_tokenizer(stack: Stack, folder: Path) -> Any:
     return tokenizer
 
 
+_PADDLENLP_TOKENIZER_CLASSES: Final = (
+    "transformers.tokenizer_utils_base:PretrainedTokenizerBase",
+    "transformers.tokenizer_utils:ChatTemplateMixin",
+)
 _LLAMA: Final = ModelKind("LlamaForCausalLM", "LlamaConfig", _GROUPED, cache_is_told=True)
 _PADDLENLP: Final = {
     "llama": _LLAMA,
@@ -196,6 +212,12 @@ STACKS: Final = {
                 ),
             },
             tokenizers={"fast": _fast_tokenizer},
+            tokenizer_classes=(
+                "transformers.tokenizer_utils:PaddleTokenizerMixin",
+                "transformers.tokenizer_utils:PreTrainedTokenizerBase",
+                "transformers.legacy.tokenizer_utils_base:PretrainedTokenizerBase",
+                "transformers.legacy.tokenizer_utils:ChatTemplateMixin",
+            ),
             llama_needs_mask=False,
             honours_use_cache=True,
             streams_prompt=True,
@@ -211,6 +233,7 @@ STACKS: Final = {
                 "gemma": ModelKind("GemmaForCausalLM", "GemmaConfig", {**_GROUPED, "head_dim": 8}, cache_is_told=True),
             },
             tokenizers={"fast": _fast_tokenizer, "slow": _slow_tokenizer},
+            tokenizer_classes=_PADDLENLP_TOKENIZER_CLASSES,
             llama_needs_mask=True,
             honours_use_cache=False,
             streams_prompt=False,
@@ -221,6 +244,7 @@ STACKS: Final = {
             instrumentor="PaddleNLPInstrumentor",
             models=_PADDLENLP,
             tokenizers={"slow": _slow_tokenizer},
+            tokenizer_classes=_PADDLENLP_TOKENIZER_CLASSES,
             llama_needs_mask=True,
             honours_use_cache=False,
             streams_prompt=False,

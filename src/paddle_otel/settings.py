@@ -132,11 +132,12 @@ def _warn_once(variable: str, message: str, *args: object) -> None:
 
 
 def _report_unknown_names(environ: Mapping[str, str]) -> None:
-    known = [PREFIX + name.upper() for name in _PARSERS]
+    known = [name.upper() for name in _PARSERS]
     for variable in environ:
-        if variable.startswith(PREFIX) and variable not in known:
-            close = difflib.get_close_matches(variable, known, n=1)
-            hint = f" Did you mean {close[0]}?" if close else f" Known: {', '.join(known)}."
+        name = variable.removeprefix(PREFIX)
+        if name != variable and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {PREFIX}{close[0]}?" if close else f" Known after {PREFIX}: {', '.join(known)}."
             _warn_once(
                 variable,
                 "%s=%r is not a setting of paddle-otel and has no effect; the defaults are used.%s",

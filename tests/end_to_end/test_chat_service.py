@@ -29,7 +29,7 @@ METRICS = {
     "paddle_tokenizer_duration_seconds": "histogram",
     "paddle_tokenizer_tokens": "histogram",
     "paddle_model_load_duration_seconds": "histogram",
-    "paddle_model_state_ratio": "gauge",
+    "paddle_model_state": "gauge",
     "hw_gpu_utilization_ratio": "gauge",
     "hw_gpu_memory_usage_bytes": "gauge",
     "hw_gpu_memory_limit_bytes": "gauge",

@@ -9,7 +9,7 @@
     opentelemetry-instrument python server.py
 
 Every process writes one file per signal, ``traces-SERVICE-PID.jsonl``, ``metrics-…`` and ``logs-…``. Each line is one
-exported batch in the OTLP/JSON encoding, which the collector's ``otlpjsonfile`` receiver reads. A full file becomes
+exported batch in the OTLP/JSON encoding; the collector reads it with its OTLP JSON file receiver. A full file becomes
 ``….jsonl.1`` and older ones move up (:class:`~paddle_otel.exporters.rotating_file.RotatingFile`); the variables are
 described in :class:`~paddle_otel.settings.Settings`.
 

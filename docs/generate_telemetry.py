@@ -1,0 +1,105 @@
+"""Writes `telemetry.md`, the list of everything that is emitted, from the names in the code.
+
+python docs/generate_telemetry.py            # writes docs/telemetry.md
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.conventions import hardware, metrics
+from paddle_otel.conventions.metric import Metric
+
+PAGE = Path(__file__).with_name("telemetry.md")
+
+_INTRODUCTION = """# What is emitted
+
+Every span, metric and attribute. This page is made from the code by `docs/generate_telemetry.py`.
+
+Three rules hold for all of it: a value that is not known is absent; no prompt text, generated text or token ids; attributes of metrics
+have few values. A model is named by the last part of what it was loaded from.
+
+Names follow the OpenTelemetry semantic conventions: GenAI as published up to version 1.41, hardware as of version 1.44. Names of our
+own start with `paddle.`.
+
+## Spans
+
+| span | when |
+|---|---|
+| `chat {model}`, `text_completion {model}` | one per outermost `generate` call, whatever the batch; `chat` when the prompt came from a chat template |
+| `prefill`, `decode` | below a generation: until the first token, and from there to the end |
+| `tokenize {class}`, `detokenize {class}` | outermost tokenizer call, where a trace is being recorded and not inside a generation |
+| `load_model {model}` | outermost `from_pretrained` of a model or tokenizer |
+
+Kind INTERNAL (the model runs in this process). A failure sets status ERROR and `error.type`, the exception's class.
+
+### Attributes of a generation
+
+| attribute | type | meaning |
+|---|---|---|
+"""
+
+_GENERATION = (
+    (a.GEN_AI_OPERATION_NAME, "string", "`chat` or `text_completion`"),
+    (a.GEN_AI_PROVIDER_NAME, "string", f"`{a.PROVIDER_PADDLEPADDLE}`"),
+    (a.GEN_AI_REQUEST_MODEL, "string", "what the user loaded, last path component"),
+    (a.GEN_AI_RESPONSE_MODEL, "string", "the same"),
+    (a.GEN_AI_REQUEST_MAX_TOKENS, "int", "as set by the caller"),
+    (a.GEN_AI_REQUEST_TEMPERATURE, "double", "as set by the caller"),
+    (a.GEN_AI_REQUEST_TOP_P, "double", "as set by the caller"),
+    (a.GEN_AI_REQUEST_TOP_K, "int", "as set by the caller"),
+    (a.GEN_AI_REQUEST_SEED, "int", "as set by the caller"),
+    (a.GEN_AI_REQUEST_CHOICE_COUNT, "int", "sequences per prompt, when not 1"),
+    (a.GEN_AI_REQUEST_STREAM, "boolean", "present, and true, when the caller passed a streamer"),
+    (a.GEN_AI_RESPONSE_FINISH_REASONS, "string[]", "one per sequence: `stop`, `length` or `error`"),
+    (a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, "double", "s; streaming calls"),
+    (a.GEN_AI_USAGE_INPUT_TOKENS, "int", "padding excluded, each prompt once"),
+    (a.GEN_AI_USAGE_OUTPUT_TOKENS, "int", "through the first end-of-sequence token, summed over the sequences"),
+    (a.PADDLE_BATCH_SIZE, "int", "prompts in the call"),
+    (a.PADDLE_SEQUENCES_OUTPUT_TOKENS, "int[]", "output tokens of each sequence"),
+    (a.PADDLE_DECODE_STRATEGY, "string", "`greedy_search`, `sampling` or `beam_search`"),
+    (a.PADDLE_NUM_BEAMS, "int", "with beam search"),
+    (a.PADDLE_DEVICE, "string", "where the parameters are: `cpu`, `gpu:0`"),
+    (a.PADDLE_DTYPE, "string", "type of the parameters: `float32`, `bfloat16`"),
+    (a.PADDLE_TIME_TO_FIRST_TOKEN, "double", "s"),
+    (a.PADDLE_TIME_PER_OUTPUT_TOKEN, "double", "s; mean after the first token"),
+    (a.PADDLE_KV_CACHE_SIZE, "int", "By; from the model's configuration and the sequence lengths"),
+    (a.PADDLE_TOKENIZE_DURATION, "double", "s; of the prompt's tokenizer call, when it is known"),
+    (a.ERROR_TYPE, "string", "class of the exception"),
+)
+
+_OTHERS = f"""
+Tokenizer spans carry `{a.PADDLE_TOKENIZER_CLASS}` and `{a.PADDLE_TOKENIZER_TOKENS}` (without padding); load spans `{a.PADDLE_MODEL_NAME}`, `{a.PADDLE_MODEL_CLASS}` and `{a.PADDLE_MODEL_KIND}`
+(`{a.KIND_PRETRAINED_MODEL}` or `{a.KIND_TOKENIZER}`).
+
+## Metrics
+"""
+
+_RESOURCE = f"""
+## Resource
+
+With `OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=otel,paddle`, everything that a process sends also carries `{a.PADDLE_VERSION}`,
+`{a.PADDLE_COMPILED_WITH}`, and in a distributed job `{a.PADDLE_RANK}`, `{a.PADDLE_LOCAL_RANK}`, `{a.PADDLE_WORLD_SIZE}` and
+`{a.PADDLE_JOB_ID}`.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GENERATION)
+    models = _metrics("Generations, tokenizers and models", metrics.ALL)
+    devices = _metrics("GPUs", hardware.ALL)
+    return _INTRODUCTION + rows + _OTHERS + models + devices + _RESOURCE
+
+
+def _metrics(title: str, listed: Iterable[Metric]) -> str:
+    lines = [f"\n### {title}\n", "| metric | instrument | unit | meaning | attributes |", "|---|---|---|---|---|"]
+    for metric in listed:
+        kind = metric.kind.replace("_", " ")
+        keys = ", ".join(f"`{key}`" for key in metric.attributes)
+        lines.append(f"| `{metric.name}` | {kind} | {metric.unit} | {metric.description} | {keys} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

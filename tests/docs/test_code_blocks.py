@@ -1,0 +1,58 @@
+"""Every code block of the documentation is executed, or named here with what executes it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.code_blocks import ROOT, Block, blocks
+from end_to_end.running import environment
+
+# Blocks that are a command for the checkout or for an installation, and where they are run.
+RUN_ELSEWHERE = {
+    "make demo": "tests/end_to_end/test_demo.py",
+    "make test": "this very run",
+    'pip install "paddle-otel[otlp]"': "tests/packaging/test_resolution.py, from the built wheel",
+}
+LIMIT_S = 300
+
+_EXECUTED = [block for block in blocks() if block.code.strip() not in RUN_ELSEWHERE and block.language != "text"]
+_PYTHON = [block for block in _EXECUTED if block.language == "python"]
+_SHELL = [block for block in _EXECUTED if block.language == "bash"]
+
+
+def test_every_block_says_what_it_is() -> None:
+    """``python`` and ``bash`` are executed, ``text`` is output; nothing else, so nothing escapes."""
+    assert not [block.name for block in blocks() if block.language not in {"python", "bash", "text"}]
+
+
+@pytest.mark.parametrize("block", _PYTHON, ids=lambda block: block.name)
+def test_python_block_runs(block: Block, tmp_path: Path) -> None:
+    """It ends without an error, as a program of its own."""
+    _run([sys.executable, "-c", block.code], tmp_path)
+
+
+@pytest.mark.parametrize("block", _SHELL, ids=lambda block: block.name)
+def test_shell_block_runs(block: Block, tmp_path: Path) -> None:
+    """It ends with status 0 beside the program that the pages talk about."""
+    for name in ("answer.py", "server.py"):
+        (tmp_path / name).write_text(_program(), encoding="utf-8")
+    _run(["bash", "-euo", "pipefail", "-c", block.code], tmp_path)
+
+
+def _program() -> str:
+    (program,) = [
+        block.code for block in blocks() if block.page == "docs/getting-started.md" and "import paddle" in block.code
+    ]
+    return program
+
+
+def _run(command: list[str], folder: Path) -> None:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    variables = environment(PATH=path, OTEL_EXPORTER_OTLP_TIMEOUT="1", REPOSITORY=str(ROOT))
+    completed = subprocess.run(
+        command, cwd=folder, env=variables, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-3000:]

@@ -1,0 +1,113 @@
+"""Values that wait for the next collection: none lost, none twice, in whichever order readers and writers come."""
+
+import threading
+
+import pytest
+from observed import telemetry_on, telemetry_to
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, MetricsData
+from recording import Recorder
+
+from paddle_otel.conventions import metrics as m
+from paddle_otel.operations import deferred_histogram
+from paddle_otel.operations.deferred_histogram import DeferredHistogram
+from paddle_otel.operations.telemetry import Telemetry
+
+NAME = m.TOKENIZER_TOKENS.name
+LABELS = {"paddle.tokenizer.class": "T", "paddle.tokenizer.direction": "encode"}
+
+
+def histogram_on(telemetry: Telemetry) -> DeferredHistogram:
+    """Return a deferred histogram beside the observable instrument that it needs."""
+    made = DeferredHistogram(telemetry, m.TOKENIZER_TOKENS)
+    telemetry.observable(m.TOKENS, lambda: ())
+    return made
+
+
+def counted(data: MetricsData | None) -> int:
+    """Return how many values a collection holds."""
+    found = 0
+    for resource in data.resource_metrics if data else ():
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                assert metric.name == NAME
+                assert isinstance(metric.data, Histogram)
+                found += sum(point.count for point in metric.data.data_points)
+    return found
+
+
+def test_what_was_recorded_is_in_the_next_collection(recorder: Recorder) -> None:
+    """Values of before a collection are in it, with their attributes; later ones in the next."""
+    histogram = histogram_on(telemetry_on(recorder))
+    histogram.record(5, LABELS)
+    histogram.record(7, {**LABELS, "error.type": "ValueError"})
+    points = {p.attributes.get("error.type"): (p.count, p.value) for p in recorder.points(NAME)}
+    assert points == {None: (1, 5), "ValueError": (1, 7)}
+    histogram.record(5, LABELS)
+    assert sum(p.count for p in recorder.points(NAME)) == 3
+
+
+def test_nothing_is_recorded_without_values(recorder: Recorder) -> None:
+    """No value, no series."""
+    histogram_on(telemetry_on(recorder))
+    assert recorder.metrics() == {}
+
+
+def test_a_full_queue_loses_nothing(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the bound values are recorded at once: memory stays bounded and every value arrives."""
+    monkeypatch.setattr(deferred_histogram, "MAXIMUM_QUEUED", 10)
+    histogram = histogram_on(telemetry_on(recorder))
+    for _ in range(25):
+        histogram.record(1, LABELS)
+    assert len(histogram._queue) == 10  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the bound is the subject
+    assert recorder.point(NAME).count == 25
+
+
+def test_every_reader_gets_everything(recorder: Recorder) -> None:
+    """Two readers of one provider each see all values, whichever collects first."""
+    readers = [InMemoryMetricReader(), InMemoryMetricReader()]
+    histogram = histogram_on(telemetry_to(recorder.tracer_provider, MeterProvider(readers)))
+    histogram.record(1, LABELS)
+    assert [counted(reader.get_metrics_data()) for reader in readers] == [1, 1]
+    histogram.record(1, LABELS)
+    assert [counted(reader.get_metrics_data()) for reader in reversed(readers)] == [2, 2]
+
+
+def test_writers_and_readers_at_the_same_time(recorder: Recorder) -> None:
+    """Eight writers and two readers: the last collection holds every value once."""
+    readers = [InMemoryMetricReader(), InMemoryMetricReader()]
+    histogram = histogram_on(telemetry_to(recorder.tracer_provider, MeterProvider(readers)))
+    writing = [threading.Thread(target=lambda: [histogram.record(1, LABELS) for _ in range(500)]) for _ in range(8)]
+    reading = [threading.Thread(target=lambda r=r: [r.get_metrics_data() for _ in range(20)]) for r in readers]
+    for thread in (*writing, *reading):
+        thread.start()
+    for thread in (*writing, *reading):
+        thread.join()
+    assert [counted(reader.get_metrics_data()) for reader in readers] == [4000, 4000]
+
+
+def test_no_exemplar_of_somebody_else_s_span(recorder: Recorder) -> None:
+    """A value recorded while some span collects is not tied to that span."""
+    histogram = histogram_on(telemetry_on(recorder))
+    histogram.record(1, LABELS)
+    with recorder.tracer_provider.get_tracer("user").start_as_current_span("scrape"):
+        assert recorder.point(NAME).exemplar_trace_ids == ()
+
+
+def test_what_was_queued_when_switched_off_is_not_lost(recorder: Recorder) -> None:
+    """Values of before ``uninstrument()`` are in the collection that follows it, as a shutdown makes one."""
+    telemetry = telemetry_on(recorder)
+    histogram = histogram_on(telemetry)
+    histogram.record(1, LABELS)
+    telemetry.active = False
+    assert recorder.point(NAME).count == 1
+
+
+def test_one_bad_value_costs_only_itself(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    """A value that the SDK refuses does not take the values behind it along."""
+    histogram = histogram_on(telemetry_on(recorder))
+    for value in (1, -1, 2):
+        histogram.record(value, LABELS)
+    point = recorder.point(NAME)
+    assert (point.count, point.value) == (2, 3)
+    assert all(record.name != "paddle_otel" for record in caplog.records)

@@ -1,0 +1,175 @@
+"""After a fork the child counts for itself and waits for no lock that somebody held in the parent."""
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from typing import Any
+
+import pytest
+
+from paddle_otel import forking
+from paddle_otel.forking import call_in_forked_child
+from paddle_otel.operations.model_load import ModelStates
+
+
+class Counter:
+    """Something that is made anew in a child."""
+
+    def __init__(self, name: str, calls: list[str]) -> None:
+        self._name = name
+        self._calls = calls
+
+    def reset(self) -> None:
+        """Note that it was called."""
+        self._calls.append(self._name)
+        if self._name == "broken":
+            raise RuntimeError("the user's prompt")
+
+
+def in_child(check: Any) -> int:
+    """Fork, run a check in the child, return 0 where it returned true in time, 1 where not, a signal where it hung."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if check() else 1
+        finally:
+            os._exit(code)
+    timer = threading.Timer(10, os.kill, (child, 9))
+    timer.start()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    timer.cancel()
+    return code
+
+
+@pytest.fixture
+def calls() -> list[str]:
+    """Names of what was reset."""
+    return []
+
+
+def test_living_objects_are_reset_in_the_child_only(calls: list[str]) -> None:
+    """Each living object once, in the order they asked; dead ones not at all; the parent not."""
+    first, second = Counter("first", calls), Counter("second", calls)
+    gone: Counter | None = Counter("gone", calls)
+    for counter in (first, gone, second):
+        assert counter is not None
+        call_in_forked_child(counter.reset)
+    del counter
+    gone = None
+    gc.collect()
+    assert in_child(lambda: calls == ["first", "second"]) == 0
+    assert calls == []
+    assert gone is None
+    assert first is not second
+
+
+def test_one_that_fails_stops_no_other(calls: list[str], telemetry_trouble: Any) -> None:
+    """An exception in one reset neither reaches the child nor keeps the next from being reset."""
+    telemetry_trouble.expected = True
+    kept = [Counter("broken", calls), Counter("after", calls)]
+    for counter in kept:
+        call_in_forked_child(counter.reset)
+    assert in_child(lambda: calls == ["broken", "after"]) == 0
+
+
+def test_it_keeps_nothing_alive(calls: list[str]) -> None:
+    """References of objects that are gone are dropped, so instrumenting again and again does not grow."""
+    before = len(forking._resets)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - growth is the subject
+    for _ in range(100):
+        call_in_forked_child(Counter("gone", calls).reset)
+    assert len(forking._resets) <= before + 1  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - growth is the subject
+
+
+def test_the_states_of_models_do_not_hang_in_the_child() -> None:
+    """A fork while another thread collects the states leaves no lock behind that nobody will release."""
+    states = ModelStates()
+    states.move("m", None, "ready")
+    locked, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with states._lock:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - as a collection holds it
+            locked.set()
+            release.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    locked.wait()
+    try:
+        assert in_child(lambda: [o.value for o in states.observe()] == [0, 1, 0, 0]) == 0
+    finally:
+        release.set()
+        holder.join()
+
+
+FORKING_SERVICE = """
+import os, threading
+from observed import Generations, telemetry_on
+from recording import Recorder
+from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.prompts import Prompt, PromptLedger
+from paddle_otel.operations.tokenizer_call import Timer, TokenizerCalls
+
+recorder = Recorder()
+telemetry = telemetry_on(recorder)
+generations, calls, ledger = Generations(telemetry), TokenizerCalls(telemetry), PromptLedger()
+
+def work(steps):
+    generation = generations.start(single_sequence=True, cache_bytes_per_token=10, prompt_columns=1)
+    for _ in range(steps):
+        generation.step()
+    calls.record("T", "encode", Timer(), steps)
+    return generation
+
+def values(name):
+    return sorted(point.value for point in recorder.points(name))
+
+response = GenerationResponse(5, (3,), ("stop",))
+work(3).finish(lambda: response)
+in_flight = work(2)
+ledger.remember_templated_text("a")
+for lock in (generations.metrics._lock, ledger._lock):  # as other threads would at the moment of the fork
+    threading.Thread(target=lock.acquire).start()
+pid = os.fork()
+if pid == 0:
+    print("child before", values("paddle.tokens"), values("paddle.request.active"), values("paddle.kv_cache.size"),
+          values("paddle.tokenizer.tokens"), flush=True)
+    ledger.remember_templated_text("b")
+    print("child knows", ledger.is_templated_text("a"), ledger.is_templated_text("b"), flush=True)
+    generations.metrics.record  # the parent's histograms are the SDK's matter
+    work(4).finish(lambda: response)
+    print("child after", values("paddle.tokens"), values("paddle.request.active"),
+          values("paddle.tokenizer.tokens"), flush=True)
+    os._exit(0)
+print("parent saw", os.waitpid(pid, 0)[1], flush=True)
+for lock in (generations.metrics._lock, ledger._lock):
+    lock.release()
+in_flight.finish(lambda: response)
+print("parent after", values("paddle.tokens"), values("paddle.request.active"), values("paddle.tokenizer.tokens"))
+"""
+
+
+def test_a_service_that_forks(tmp_path: Any) -> None:
+    """The child reports neither the parent's tokens nor its requests nor its queued values; the parent loses none."""
+    script = tmp_path / "service.py"
+    script.write_text(textwrap.dedent(FORKING_SERVICE), encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "child before [] [] [] []",
+        "child knows False True",
+        # 5 read and 4 written since the fork; the histogram's sum is 4.
+        "child after [4, 5] [0] [4]",
+        "parent saw 0",
+        "parent after [6, 10] [0] [5]",
+    ]
