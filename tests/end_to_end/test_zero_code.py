@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from end_to_end.running import PROGRAMS, environment, instrumented, last_line, run
+from fake_nvml import driver
 
 PROGRAM = [str(PROGRAMS / "tiny_generate.py"), "1", "0"]
 FILE_EXPORTERS = {
@@ -96,3 +97,30 @@ def test_wrong_settings_are_reported_once_and_change_nothing(tmp_path: Path) -> 
         assert completed.stderr.count(f"{variable}={value!r}") == 1, completed.stderr[-3000:]
     assert "default 1.0 is used" in completed.stderr
     assert "Did you mean PADDLE_OTEL_SAMPLER_INTERVAL?" in completed.stderr
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "nvmlInitWithFlags@*=999",
+        "nvmlDeviceGetMemoryInfo_v2@0=15",
+        "nvmlDeviceGetUtilizationRates@*=hang",
+    ],
+    ids=["fails at init", "one device is lost", "hangs"],
+)
+def test_driver_trouble_leaves_traces_and_other_metrics_alone(
+    trouble: str, fake_nvml_library: Path, tmp_path: Path
+) -> None:
+    """Whatever the GPU's driver does, the program ends as it should and everything else is in the files."""
+    gpus = driver.environment(fake_nvml_library, count=2, rules=trouble)
+    variables = environment(
+        **FILE_EXPORTERS,
+        **{name: value for name, value in gpus.items() if name.startswith(("LD_", "FAKE_"))},
+        OTEL_METRIC_EXPORT_INTERVAL="500",
+    )
+    completed = run(instrumented(str(PROGRAMS / "tiny_generate.py"), "4", "0.6"), variables, tmp_path)
+    assert completed.returncode == 7, completed.stderr[-3000:]
+    assert _span_names(tmp_path).count("text_completion") == 5
+    found = _metric_names(tmp_path)
+    assert {"gen_ai.client.operation.duration", "paddle.tokens"} <= found
+    assert ("hw.gpu.memory.usage" in found) == ("@0=" in trouble)

@@ -4,10 +4,12 @@ import time
 from typing import Any
 
 import pytest
+import stacks
 from opentelemetry.trace import SpanKind
 from recording import Recorder
 
-from library.expected import Prompts, attributes_of, generation, seconds, typed
+from library.expected import Prompts, attributes_of, generation, output_tokens, seconds, typed
+from library.forwards import Forwards
 
 FIRST = "paddle.time_to_first_token"
 EACH = "paddle.time_per_output_token"
@@ -100,27 +102,13 @@ def test_without_a_streamer_there_is_no_first_chunk(observed: Recorder, llama: A
 
 
 def test_beams_that_are_all_done_count_the_step_that_ended_them(
-    observed: Recorder, llama: Any, prompts: Prompts, stack: Any, paddle: Any
+    observed: Recorder, llama: Any, prompts: Prompts
 ) -> None:
     """The library asks no criterion in the step in which all beams are done; that step took its time all the same."""
-    assert paddle
     options = {"decode_strategy": "beam_search", "num_beams": 2, "early_stopping": True}
-    forwards: list[float] = []
-    hook = llama.register_forward_post_hook(lambda *_: forwards.append(time.perf_counter()))
-    clock = Clock()
-    criteria = stack.module("generation").StoppingCriteriaList([clock])
-    try:
-        ids, _ = llama.generate(**prompts.first, max_new_tokens=8, eos_token_id=None, **options)
-        end = ids.tolist()[0][3]
-        observed.clear_spans()
-        forwards.clear()
-        llama.generate(
-            **prompts.first, max_new_tokens=8, eos_token_id=end, stopping_criteria=criteria, **options
-        )
-    finally:
-        hook.remove()
-    steps = len(forwards)
-    assert len(clock.times) == steps - 1, "this prompt does not end as the test needs it"
+    with Forwards(llama, end=stacks.EOS, at=4) as forwards:
+        ids, _ = llama.generate(**prompts.first, max_new_tokens=8, eos_token_id=stacks.EOS, **options)
+    assert forwards.count == 4
+    assert output_tokens(ids.tolist()[0], {stacks.EOS}) == 4
     found = attributes_of(generation(observed))
-    expected = (seconds(generation(observed)) - found[FIRST]) / (steps - 1)
-    assert found[EACH] == pytest.approx(expected, abs=ROUNDING)
+    assert found[EACH] == pytest.approx((seconds(generation(observed)) - found[FIRST]) / 3, abs=ROUNDING)

@@ -14,6 +14,9 @@ from paddle_otel import forking
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.operations.model_load import ModelStates
 
+# Newer Pythons warn of what is tested here: a fork while other threads run.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+
 
 class Counter:
     """Something that is made anew in a child."""

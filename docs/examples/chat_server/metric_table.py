@@ -39,7 +39,7 @@ def _block(name: str, members: list[Series], constant: Attributes) -> list[str]:
     rows = [(_attributes(series, constant), _numbers(series)) for series in members]
     if len(rows) == 1 and not rows[0][0]:
         return [_line(title, rows[0][1])]
-    return [title, *(_line(f"    {attributes}", numbers) for attributes, numbers in rows)]
+    return [title, *(_line(f"    {attributes or '-'}", numbers) for attributes, numbers in rows)]
 
 
 def _line(text: str, numbers: list[str]) -> str:

@@ -48,7 +48,6 @@ Configuration
 this off).
 """
 
-import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -79,11 +78,10 @@ class HardwareMetricsInstrumentor(BaseInstrumentor):
             if not settings.enabled:
                 return
             self._start = lambda: REPORTING.start(kwargs.get("meter_provider"), settings.sampler_interval)
-            if "paddle" in sys.modules:
-                self._on_paddle()
-            elif not self._waits_for_paddle:
+            if not self._waits_for_paddle:
                 self._waits_for_paddle = True
-                # Cannot be unregistered: the hook looks at what _uninstrument cleared.
+                # Called at once where Paddle is imported already. Cannot be unregistered: the hook looks at what
+                # _uninstrument cleared.
                 wrapt.register_post_import_hook(self._on_paddle, "paddle")
 
     def _uninstrument(self, **_: Any) -> None:

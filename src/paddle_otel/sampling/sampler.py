@@ -135,8 +135,6 @@ class Sampler:
     def _replace(self, worker: Worker | None) -> None:
         self._hung = [hung for hung in self._hung if hung.alive]
         if worker is not None and worker.alive:
-            if len(self._hung) >= len(self._slots):
-                return  # every source has a thread that hangs in it: another one would have nothing to read
             self._report_hang(worker.stuck_in(self._stale_seconds))
             worker.end(Ending.KEEP)
             self._hung.append(worker)

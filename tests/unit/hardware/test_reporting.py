@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.metrics import Meter, NoOpMeterProvider
 from opentelemetry.sdk.metrics import MeterProvider
 
 from fake_nvml.driver import HANG, FakeDriver
 from fake_nvml.sink import Sink
 from fake_nvml.sources import eventually, sampler_threads
 from paddle_otel.conventions import hardware as hw
+from paddle_otel.conventions.metric import Metric
 from paddle_otel.hardware.kind import DeviceKind, ObservedMetric
 from paddle_otel.hardware.kinds import KINDS
 from paddle_otel.hardware.reporting import HardwareReporting
+from paddle_otel.instruments import ObservableCallback, observable
 from paddle_otel.sampling.sampler import Sampler
 
 pytestmark = pytest.mark.usefixtures("fake_nvml")
@@ -69,13 +71,23 @@ def test_stopping_ends_the_series_and_the_thread(
     assert fake_nvml.references == 0
 
 
-def test_it_comes_back_on_the_same_provider(reporting: HardwareReporting, sink: Sink) -> None:
-    """Callbacks cannot be removed, and a second creation would drop them silently."""
+def test_it_comes_back_on_the_same_provider(
+    reporting: HardwareReporting, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each instrument is created once: callbacks cannot be removed, and a second creation drops its own silently."""
+    created: list[str] = []
+
+    def noting(meter: Meter, metric: Metric, callback: ObservableCallback) -> None:
+        created.append(metric.name)
+        observable(meter, metric, callback)
+
+    monkeypatch.setattr("paddle_otel.hardware.reporting.observable", noting)
     for _ in range(3):
         reporting.start(sink.provider, interval=0.02)
         assert eventually(lambda: len(sink.names()) == 7)
         reporting.stop()
         assert sink.names() == []
+    assert len(created) == len(set(created)) == 7
 
 
 def test_another_provider_takes_over(reporting: HardwareReporting, sink: Sink, other_sink: Sink) -> None:

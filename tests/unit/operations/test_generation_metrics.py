@@ -195,9 +195,7 @@ def test_active_requests(recorder: Recorder, generations: Generations) -> None:
         points: list[Point] = recorder.points("paddle.request.active")
         assert all(p.attributes["gen_ai.provider.name"] == "paddlepaddle" for p in points)
         assert all(len(p.attributes) == 3 for p in points)
-        return {
-            (p.attributes["gen_ai.operation.name"], p.attributes["gen_ai.request.model"]): p.value for p in points
-        }
+        return {(p.attributes["gen_ai.operation.name"], p.attributes["gen_ai.request.model"]): p.value for p in points}
 
     assert active() == {}
     first = generations.start(model="a")

@@ -157,9 +157,7 @@ class OwnError(Exception):
         (OwnError("the prompt"), f"{__name__}.OwnError"),
     ],
 )
-def test_span_of_a_failure(
-    recorder: Recorder, generations: Generations, error: BaseException, name: str
-) -> None:
+def test_span_of_a_failure(recorder: Recorder, generations: Generations, error: BaseException, name: str) -> None:
     """Status ERROR and ``error.type``; what is known stays; no message, no event, no time per token."""
     generation = generations.start(sequences=2, single_sequence=False)
     generation.step()

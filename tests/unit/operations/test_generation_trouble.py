@@ -74,9 +74,7 @@ def test_a_response_that_cannot_be_read(
 
 
 @pytest.mark.parametrize("when", ["on_start", "on_end"])
-def test_a_broken_span_processor(
-    recorder: Recorder, caplog: pytest.LogCaptureFixture, when: str
-) -> None:
+def test_a_broken_span_processor(recorder: Recorder, caplog: pytest.LogCaptureFixture, when: str) -> None:
     """A processor that raises costs spans at most; after ``on_end`` the metrics are complete."""
     provider = TracerProvider()
     provider.add_span_processor(BrokenProcessor(when))

@@ -118,8 +118,10 @@ def _run(then: str) -> tuple[float, "subprocess.CompletedProcess[str]"]:
         assert process.stderr is not None
         assert process.stdout.readline() == "end\n"
         before = time.monotonic()
-        out, err = process.communicate(timeout=30)
+        out = process.stdout.read()  # not communicate(), which loses what readline() has buffered
+        process.wait()
         elapsed = time.monotonic() - before
+        err = process.stderr.read()
     return elapsed, subprocess.CompletedProcess([], process.returncode, out, err)
 
 

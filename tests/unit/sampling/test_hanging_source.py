@@ -133,6 +133,19 @@ def test_stopping_does_not_wait_for_it(hanging: ScriptedSource, healthy: Scripte
     assert eventually(lambda: sampler_threads() == [])
 
 
+def test_stopping_after_another_thread_took_over(hanging: ScriptedSource, healthy: ScriptedSource) -> None:
+    """The device is closed then, too, when its driver answers."""
+    sampler = Sampler(lambda: [hanging, healthy], stale_after=STALE)
+    sampler.start("test", interval=0.01)
+    hanging.hang()
+    assert eventually(lambda: _names(sampler) == ["healthy"])
+    sampler.stop("test")
+    assert (hanging.closes, healthy.closes) == (0, 1)
+    hanging.answer()
+    assert eventually(lambda: hanging.closes == 1)
+    assert eventually(lambda: sampler_threads() == [])
+
+
 def test_restart_while_it_hangs(hanging: ScriptedSource, healthy: ScriptedSource) -> None:
     """Two threads are never inside a source at a time; the data comes when the old call returns."""
     sampler = Sampler(lambda: [hanging, healthy], stale_after=STALE)

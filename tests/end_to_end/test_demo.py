@@ -1,0 +1,22 @@
+"""``make demo``, as its recipe runs it."""
+
+import sys
+from pathlib import Path
+
+from end_to_end.chat_service import EXAMPLE
+from end_to_end.running import environment, run
+
+
+def test_the_demo_shows_answers_traces_and_metrics(tmp_path: Path) -> None:
+    """It ends well, and a person can read the model's answer, a trace per request and the metrics."""
+    completed = run([sys.executable, str(EXAMPLE / "demo.py")], environment(), tmp_path)
+    assert completed.returncode == 0, completed.stdout[-3000:] + completed.stderr[-3000:]
+    for shown in (
+        "The capital of France is Paris.",
+        "chat smollm2-135m-instruct",
+        "prefill",
+        "gen_ai.client.token.usage",
+        "gen_ai.server.time_to_first_token",
+        "ValueError",
+    ):
+        assert shown in completed.stdout, shown

@@ -1,0 +1,90 @@
+"""Models around a language model (vision-language): one span, the outer call's, with the inner one's steps and tokens."""
+
+from typing import Any
+
+import pytest
+from stub_instrumented import Instrumented
+from stub_library import Library, module
+
+
+@pytest.fixture
+def library() -> Library:
+    """Return the library that has such models."""
+    return "paddlenlp"
+
+
+def blip(instrumented: Instrumented, steps: int = 4) -> Any:
+    """Return a vision-language model around a stub."""
+    model = module("paddlenlp.transformers.blip.modeling").BlipForConditionalGeneration()
+    model.language_model = instrumented.stub(steps=steps, columns=6).model
+    return model
+
+
+def test_one_span_with_the_inner_counts(instrumented: Instrumented) -> None:
+    """The result is the inner one's object; tokens, timings and children are there."""
+    model = blip(instrumented)
+    prompt = instrumented.stub(columns=6).input_ids
+    assert model.generate("pixels", input_ids=prompt) is model.language_model.script.result
+    assert [span.name for span in instrumented.recorder.spans()] == ["prefill", "decode", "text_completion"]
+    attributes = instrumented.attributes()
+    assert attributes["gen_ai.usage.input_tokens"] == 6
+    assert attributes["gen_ai.usage.output_tokens"] == 4
+    assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
+    assert "paddle.time_to_first_token" in attributes
+    assert instrumented.recorder.point("paddle.tokens", gen_ai__token__type="output").value == 4
+    assert instrumented.recorder.point("paddle.request.active").value == 0
+
+
+def test_a_failure_before_the_inner_call(instrumented: Instrumented) -> None:
+    """The outer model's own exception ends the span and leaves nothing behind for the next call."""
+    model = blip(instrumented)
+    with pytest.raises(ValueError, match="^no picture$"):
+        model.generate(None)
+    assert instrumented.attributes()["error.type"] == "ValueError"
+    instrumented.recorder.clear_spans()
+    stub = instrumented.stub(steps=2)
+    stub.model.generate(stub.input_ids)
+    assert instrumented.attributes()["gen_ai.usage.output_tokens"] == 2
+
+
+def test_a_failure_inside_the_inner_call(instrumented: Instrumented) -> None:
+    """The inner exception passes both, unchanged, and there is one span."""
+    model = blip(instrumented)
+    error = RuntimeError("out of memory")
+
+    def on_step(_: int) -> None:
+        raise error
+
+    model.language_model.script.on_step = on_step
+    with pytest.raises(RuntimeError) as caught:
+        model.generate("pixels")
+    assert caught.value is error
+    assert caught.traceback[-1].name == "on_step"
+    assert instrumented.attributes()["error.type"] == "RuntimeError"
+
+
+def test_several_inner_calls_are_one_span(instrumented: Instrumented) -> None:
+    """Of several inner calls none is observed on its own, and all give the library's result."""
+    model = blip(instrumented)
+    model.inner_calls = 2
+    assert model.generate("pixels") is model.language_model.script.result
+    assert len(instrumented.recorder.spans("text_completion")) == 1
+
+
+def test_no_inner_call(instrumented: Instrumented) -> None:
+    """An outer model that answers without its language model has a span without tokens."""
+    model = blip(instrumented)
+    model.inner_calls = 1
+    type(model.language_model).generate = lambda *_, **__: "from a cache"
+    assert model.generate("pixels") == "from a cache"
+    attributes = instrumented.attributes()
+    assert not [key for key in attributes if "usage" in key or "time" in key]
+
+
+def test_after_uninstrument(instrumented: Instrumented) -> None:
+    """Both calls are the library's own again."""
+    model = blip(instrumented)
+    instrumented.off()
+    model.generate("pixels")
+    assert model.language_model.script.criteria == []
+    assert instrumented.recorder.spans() == []
