@@ -25,6 +25,8 @@ $(if $(filter-out oldest,$(BOUNDS)),$(error BOUNDS=$(BOUNDS): only "oldest" is k
 # ---- Tools ----
 # Nothing is downloaded but packages: interpreters are looked for on PATH and among pyenv's.
 export UV_PYTHON_DOWNLOADS := never
+export PIP_ROOT_USER_ACTION := ignore
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # Importing Paddle takes 9 s without byte code and 2 s with it; and what is tested is what is installed.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPATH
@@ -134,7 +136,7 @@ clean: ## Remove what was made here: environments, tools, builds, caches
 	@$(call fits,$*) || { \
 	    python=$$($(foreach v,$(call pythons,$*),$(find_python) $v 2>/dev/null ||) true); \
 	    if [ -z "$$python" ]; then \
-	        echo "No Python found of: $(call pythons,$*) (on PATH and among pyenv's). Install one, with headers and venv." >&2; \
+	        echo "No Python found of: $(call pythons,$*) (on PATH and among pyenv's). Install one, with its headers." >&2; \
 	        exit 1; \
 	    fi; \
 	    $(UV) venv --quiet --no-project --clear --python "$$python" $(@D); \

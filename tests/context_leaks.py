@@ -10,7 +10,7 @@ from paddle_otel.operations import generation, model_load, tokenizer_call
 
 @pytest.fixture(autouse=True)
 def nothing_left_in_the_context() -> Iterator[None]:
-    """Fail a test after which a span, a generation or a call is still current, as it would be for the user's next one."""
+    """Fail a test after which a span, a generation or a call is still current, as it would be for the user."""
     before = otel_context.get_current()
     token = otel_context.attach(before)
     yield

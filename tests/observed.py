@@ -1,18 +1,20 @@
 """Short ways to make what the operations need, on a recorder."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
-from recording import Recorder
 
 from paddle_otel.operations.generation import Generation, GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
+from recording import Recorder
 
-SCOPE = "a.test"
+SCOPE: Final = "a.test"
+INPUT: Final = {"gen_ai__token__type": "input"}
+OUTPUT: Final = {"gen_ai__token__type": "output"}
 
 
 def telemetry_on(recorder: Recorder, settings: Settings | None = None) -> Telemetry:
@@ -60,3 +62,12 @@ def raising(error: BaseException) -> Callable[..., Any]:
         raise error
 
     return fail
+
+
+def returning(value: object) -> Callable[..., Any]:
+    """Return a function that returns this, whatever it is called with."""
+
+    def give(*_: Any, **__: Any) -> Any:
+        return value
+
+    return give

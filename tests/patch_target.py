@@ -68,7 +68,9 @@ class Seen:
     def __init__(self) -> None:
         self.instances: list[Any] = []
 
-    def __call__(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """Note the instance; pass the call on."""
         self.instances.append(instance)
         return wrapped(*args, **kwargs)
@@ -77,7 +79,7 @@ class Seen:
 @pytest.fixture
 def target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
     """A module that can be imported and is not yet."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     made = Target(tmp_path)
     yield made
     sys.modules.pop(made.name, None)

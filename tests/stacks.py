@@ -119,6 +119,24 @@ class Stack:
         model.eval()
         return model
 
+    def conversation(self, text: str) -> Any:
+        """Return a conversation of one turn, as ``apply_chat_template`` of every tokenizer of the stack takes it."""
+        return text if self.library == "paddlenlp" else [{"role": "user", "content": text}]
+
+    def chat(self, tokenizer: Any, text: str, **options: Any) -> Any:
+        """Apply a tokenizer's chat template to a conversation of one turn; the answer is to follow.
+
+        Args:
+            tokenizer: A tokenizer of the stack.
+            text: What the user says.
+            options: As for ``apply_chat_template``.
+        """
+        # PaddleNLP's tokenizers give a mask on request only, PaddleFormers' always.
+        masked = {"return_attention_mask": True} if self.library == "paddlenlp" else {}
+        return tokenizer.apply_chat_template(
+            self.conversation(text), add_generation_prompt=True, **{**masked, **options}
+        )
+
     def tokenizer(self, kind: str, folder: Path) -> Any:
         """Return a new tokenizer that pads on the left and has a chat template.
 

@@ -6,13 +6,13 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 import pytest
-from recording import Recorder
-from stub_library import LIBRARIES, Library, Stub, installed, make_stub, tokenizer_of
 
 from paddle_otel.paddleformers import PaddleFormersInstrumentor
 from paddle_otel.paddlenlp import PaddleNLPInstrumentor
 from paddle_otel.patching import PatchSet
 from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
+from recording import Recorder
+from stub_library import LIBRARIES, Library, Stub, installed, make_stub, tokenizer_of
 
 _KINDS: Final[dict[Library, type[PretrainedInstrumentor]]] = {
     "paddlenlp": PaddleNLPInstrumentor,
@@ -63,7 +63,7 @@ def switched_off(library: Library, recorder: Recorder, monkeypatch: pytest.Monke
     with installed(), monkeypatch.context() as patch:
         # Import hooks fire once in a process; every test imports anew.
         patch.setattr(kind, "patch_set", PatchSet(library))
-        patch.setattr(kind, "handlers_by_provider", WeakKeyDictionary())
+        patch.setattr(kind, "handlers_by_provider", WeakKeyDictionary[Any, Any]())
         made = Instrumented(library, recorder, kind())
         yield made
         if made.instrumentor.is_instrumented_by_opentelemetry:

@@ -14,7 +14,7 @@ model that generates what was prepared, in no time, for tests and benchmarks:
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any, Final, Literal
 
 import numpy as np
+
 from stubs.script import Script
 from stubs.tensors import StubTensor
 
@@ -53,16 +54,14 @@ _ROOTS: Final = {name.partition(".")[0] for name in _PACKAGES}
 
 
 class _Finder(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None, /
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, _: Sequence[str] | None, __: ModuleType | None = None, /) -> ModuleSpec | None:
         if fullname in _SOURCES:
             return importlib.util.spec_from_file_location(fullname, _FOLDER / f"{_SOURCES[fullname]}.py")
         return ModuleSpec(fullname, None, is_package=True) if fullname in _PACKAGES else None
 
 
 @contextmanager
-def installed() -> Iterator[None]:
+def installed() -> Generator[None]:
     """Let the libraries' names mean the stubs; what they meant before is back afterwards."""
     before = _taken_out()
     finder = _Finder()
@@ -108,8 +107,9 @@ class Stub:
     criteria_list: Any
 
 
-def make_stub(
+def make_stub(  # noqa: PLR0913 - each has a default, and tests vary one or two
     library: Library = "paddleformers",
+    *,
     steps: int = 3,
     rows: int = 1,
     columns: int = 5,

@@ -13,7 +13,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -51,6 +51,26 @@ class guard:  # noqa: N801 - used as a statement, like contextlib.suppress
             report(self._site, error)
             return True
         return False
+
+
+def attempt(site: str, function: Callable[..., _R], *args: Any) -> _R | None:
+    """Call a telemetry function; return ``None`` where it would have raised an ``Exception``.
+
+    For functions that are only known at the call, where decorating them would cost more than calling them.
+
+    Args:
+        site: As for :class:`guard`.
+        function: What to call.
+        *args: Its arguments.
+
+    Returns:
+        What the function returns, ``None`` on trouble.
+    """
+    try:
+        return function(*args)
+    except Exception as error:  # noqa: BLE001 - this is the boundary
+        report(site, error)
+        return None
 
 
 def guarded(site: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]]:

@@ -8,11 +8,13 @@ method objects that were cached while patched fall through to the original.
 A module that is not imported yet is patched when the program imports it; nothing is ever imported from here.
 """
 
+import copy
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any, Final, cast
 
 import wrapt
@@ -75,7 +77,7 @@ class PatchSet:
             else:
                 self._hooked.add(module)
                 # Cannot be unregistered: the hook looks at self._patches, which is empty after undo.
-                wrapt.register_post_import_hook(self._on_import, module)
+                wrapt.register_post_import_hook(functools.partial(self._on_import, module), module)
 
     def undo(self) -> None:
         """Restore every target to the object it was; wrappers that are still held somewhere fall through."""
@@ -87,12 +89,13 @@ class PatchSet:
     def _patch_if_imported(self, module_name: str) -> None:
         module = sys.modules.get(module_name)
         if module is not None:
-            self._on_import(module)
+            self._on_import(module_name, module)
 
-    def _on_import(self, module: ModuleType) -> None:
-        # An exception here would come out of the program's own import statement.
+    def _on_import(self, module_name: str, _: ModuleType) -> None:
+        # An exception here would come out of the program's own import statement. The module itself is not asked for
+        # its name: what is in sys.modules may be anything, under any name.
         for patch in self._patches:
-            if patch.module == module.__name__:
+            if patch.module == module_name:
                 with guard(f"patching {patch.module}:{patch.name}"):
                     self._patch(patch, sys.modules.get(patch.owner_module or patch.module))
 
@@ -138,9 +141,25 @@ class _BoundPatchedFunction(_BoundFunctionWrapper):
     """A patched method bound to an instance or class; pickles and copies as the plain bound method would."""
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        parent = cast("_PatchedFunction", self._self_parent)
-        target = self._self_instance
-        return getattr, (parent.patched_owner() if target is None else target, parent.patched_name())
+        return getattr, (self._holder(), self._name())
+
+    def __copy__(self) -> Any:
+        return getattr(self._holder(), self._name())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        # As for a plain method: of the copied object, which the memo has when the method was found inside it.
+        return getattr(copy.deepcopy(self._holder(), memo), self._name())
+
+    def _holder(self) -> Any:
+        # The instance of a method, the class that a class method was taken from; a static method has neither.
+        bound = self.__wrapped__
+        if isinstance(bound, MethodType):
+            return cast("Any", bound.__self__)
+        owner = cast("_PatchedFunction", self._self_parent).patched_owner()
+        return owner if self._self_instance is None else self._self_instance
+
+    def _name(self) -> str:
+        return cast("_PatchedFunction", self._self_parent).patched_name()
 
 
 class _PatchedFunction(_FunctionWrapper):
@@ -159,6 +178,12 @@ class _PatchedFunction(_FunctionWrapper):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self.__wrapped__.__qualname__  # a global name, as for the plain function
+
+    def __copy__(self) -> Any:
+        return self  # as for the plain function
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Any:
+        return self
 
 
 def _resolve(module: ModuleType | None, path: str) -> tuple[Any, str]:

@@ -24,7 +24,7 @@ WARM = 20_000
 
 
 class _Discard(SpanExporter):
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:  # noqa: ARG002 - thrown away
         """Take the spans and forget them."""
         return SpanExportResult.SUCCESS
 

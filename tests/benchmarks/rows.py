@@ -43,7 +43,7 @@ class Cost:
     p95: float
 
 
-def row(
+def row(  # noqa: PLR0913 - one parameter per column
     benchmark: str,
     metric: str,
     value: float,
@@ -76,7 +76,7 @@ def row(
 def extra_costs(plain: Callable[[], object], others: Mapping[str, Callable[[], object]]) -> dict[str, Cost]:
     """Time functions in turns and return what each costs more than the plain one.
 
-    In turns, so that a noisy machine disturbs all alike; each round's difference is to the plain function in that round.
+    In turns, so that a noisy machine disturbs all alike; each round's difference is to that round's plain function.
 
     Args:
         plain: The call without anything around it.

@@ -57,10 +57,11 @@ def build(folder: Path, *defines: str) -> Path:
 
 
 def program_environment(**variables: str) -> dict[str, str]:
-    """Return the environment of a program that a test starts: with the test helpers on its path."""
+    """Return the environment of a program that a test starts: test helpers on its path, no settings of ours."""
     tests = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, **variables}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PADDLE_OTEL_", "OTEL_"))}
+    return {**inherited, "PYTHONPATH": path, **variables}
 
 
 def environment(library: Path, *, count: int = 1, rules: str = "") -> dict[str, str]:

@@ -69,12 +69,6 @@ EXPORT int nvmlDeviceGetHandleByIndex_v2(unsigned index, device_t **device) {
     CALL(&fake_devices[index], *device = &fake_devices[index]);
 }
 
-EXPORT int nvmlDeviceGetHandleByUUID(const char *uuid, device_t **device) {
-    for (int i = 0; i < fake_device_count; i++)
-        if (strcmp(fake_devices[i].uuid, uuid) == 0) CALL(&fake_devices[i], *device = &fake_devices[i]);
-    return NOT_FOUND;
-}
-
 EXPORT int nvmlDeviceGetName(device_t *device, char *out, unsigned length) {
     int rc = enter(__func__, device);
     return leave(rc == SUCCESS ? copy_text(out, length, device->name) : rc);

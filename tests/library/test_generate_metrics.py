@@ -27,13 +27,16 @@ def test_durations(observed: Recorder, llama: Any, prompts: Prompts) -> None:
         "gen_ai.server.time_to_first_token": (found["paddle.time_to_first_token"], FIRST_TOKEN),
         "gen_ai.server.time_per_output_token": (found["paddle.time_per_output_token"], PER_TOKEN),
     }
+    collected = observed.metrics()
     for name, (value, bounds) in expected.items():
-        (point,) = observed.points(name)
+        metric = collected[name]
+        point: Any = metric.data.data_points[0]
+        assert metric.unit == "s", name
+        assert len(metric.data.data_points) == 1, name
         assert dict(point.attributes) == LABELS, name
-        assert (point.count, point.bounds) == (1, bounds), name
-        assert point.value == pytest.approx(value, abs=2e-9), name
-        assert point.exemplar_trace_ids == (span.context.trace_id,), name
-        assert observed.metrics()[name].unit == "s", name
+        assert (point.count, point.explicit_bounds) == (1, bounds), name
+        assert point.sum == pytest.approx(value, abs=2e-9), name
+        assert [exemplar.trace_id for exemplar in point.exemplars] == [span.context.trace_id], name
 
 
 def test_token_counts(observed: Recorder, llama: Any, prompts: Prompts) -> None:

@@ -26,7 +26,6 @@ class GenerationConfig:
         vars(self).update(options)
 
 
-
 class GenerationMixin:
     """Gives a model ``generate``."""
 

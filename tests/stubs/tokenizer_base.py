@@ -63,8 +63,8 @@ class TokenizerBase:
 
     def apply_chat_template(self, conversation: Any, tokenize: bool = True, **kwargs: Any) -> Any:
         """Render one conversation, or several, and encode what was rendered."""
-        several = isinstance(conversation, list) and isinstance(conversation[0], list)
-        conversations: Any = conversation if several else [conversation]
+        several = isinstance(conversation[0], list)
+        conversations: list[Any] = conversation if several else [conversation]
         texts = [" ".join(f"<{turn['role']}> {turn['content']}" for turn in turns) for turns in conversations]
         rendered = texts if several else texts[0]
         return self(rendered, **kwargs) if tokenize else rendered

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import wrapt
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from patch_target import Seen, Target, instance_method
-from patch_target import patches as patches  # a fixture
-from patch_target import target as target  # a fixture
 
 from paddle_otel.patching import Patch, PatchSet
+from patch_target import Seen, Target, instance_method, patches, target
+
+__all__ = ["patches", "target"]  # fixtures
 
 ALL_NAMES = ("Base.method", "Base.made", "Base.plain", "function")
 
@@ -21,7 +21,14 @@ ALL_NAMES = ("Base.method", "Base.made", "Base.plain", "function")
 def raw(module: Any, name: str) -> Any:
     """Return what a class or module really holds, before any binding."""
     *owner, last = name.split(".")
-    return vars(getattr(module, owner[0]) if owner else module)[last]
+    holder: Any = getattr(module, owner[0]) if owner else module
+    held: dict[str, Any] = vars(holder)
+    return held[last]
+
+
+def three(_: Any) -> int:
+    """Return a length."""
+    return 3
 
 
 @pytest.mark.parametrize("name", ALL_NAMES)
@@ -76,7 +83,7 @@ def test_a_builtin_class_attribute_comes_back_whole(target: Target, patches: Pat
     """A C++ method as pybind makes it is seen with its instance, restored, and works again."""
     module = target.load()
     module.Base.size = original = instance_method(len)
-    module.Base.__len__ = lambda _: 3
+    module.Base.__len__ = instance_method(three)
     patches.apply([target.patch("Base.size", seen := Seen())])
     instance = module.Base()
     assert instance.size() == 3
@@ -116,7 +123,7 @@ def test_a_second_attempt_at_a_failed_import_is_patched(target: Target, patches:
     """The library's own import error arrives as it is, and its next, successful import is patched."""
     patches.apply([target.patch("function", seen := Seen())])
     target.write("raise ImportError('no such driver')")
-    with pytest.raises(ImportError, match="^no such driver$"):
+    with pytest.raises(ImportError, match=r"^no such driver$"):
         target.load()
     target.write("def function(x): return x  # longer than before")
     target.load().function(1)
@@ -192,7 +199,7 @@ def test_trouble_while_patching_stays_inside(
 
 
 def test_odd_objects_in_place_of_modules(target: Target, patches: PatchSet, telemetry_trouble: Any) -> None:
-    """A module that is an object without a name, or a second name of another, does not keep the rest from being patched."""
+    """An object without a name in place of a module, or a module under a second name, stops no other patch."""
     telemetry_trouble.expected = True
     module = target.load()
     sys.modules["odd_module_without_a_name"] = SimpleNamespace(function=lambda: 1)  # pyright: ignore[reportArgumentType] - programs do this

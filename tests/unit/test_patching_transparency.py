@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from patch_target import Seen, Target
-from patch_target import patches as patches  # a fixture
-from patch_target import target as target  # a fixture
 
 from paddle_otel.patching import PatchSet
+from patch_target import Seen, Target, patches, target
+
+__all__ = ["patches", "target"]  # fixtures
 
 NAMES = ("Base.method", "Base.made", "Base.plain", "Base.broken", "function")
 
@@ -26,12 +26,34 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+WRONG_CALLS: list[Callable[[Any], Any]] = [
+    lambda module: module.shared.method(),
+    lambda module: module.shared.method(1, 2, 3),
+    lambda module: module.shared.method(1, a=1),
+    lambda module: module.shared.method(1, c=1),
+    lambda module: module.Base.method(),
+    lambda module: module.Base.made(1, 2),
+    lambda module: module.Base.plain(),
+    lambda module: module.function(1, 2),
+]
+
+
+def of_one_class(first: object, second: object) -> bool:
+    """Compare by class."""
+    return type(first) is type(second)
+
+
+def class_hash(instance: object) -> int:
+    """Hash by class."""
+    return hash(type(instance))
+
+
 @pytest.fixture
 def module(target: Target, patches: PatchSet) -> Any:
     """A patched module with an instance in it that compares by class, so that copies can be compared."""
     loaded = target.load()
-    loaded.Base.__eq__ = lambda self, other: type(self) is type(other)
-    loaded.Base.__hash__ = lambda self: hash(type(self))
+    loaded.Base.__eq__ = of_one_class
+    loaded.Base.__hash__ = class_hash
     loaded.shared = loaded.Child()
     patches.apply([target.patch(name, Seen()) for name in NAMES])
     return loaded
@@ -91,19 +113,7 @@ def test_introspection_is_unchanged(module: Any, patches: PatchSet, way: str) ->
     assert patched == look()
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda module: module.shared.method(),
-        lambda module: module.shared.method(1, 2, 3),
-        lambda module: module.shared.method(1, a=1),
-        lambda module: module.shared.method(1, c=1),
-        lambda module: module.Base.method(),
-        lambda module: module.Base.made(1, 2),
-        lambda module: module.Base.plain(),
-        lambda module: module.function(1, 2),
-    ],
-)
+@pytest.mark.parametrize("call", WRONG_CALLS)
 def test_wrong_arguments_raise_python_s_own_words(module: Any, patches: PatchSet, call: Callable[[Any], Any]) -> None:
     """The TypeError for wrong arguments has the text it has without us."""
     with pytest.raises(TypeError) as patched:

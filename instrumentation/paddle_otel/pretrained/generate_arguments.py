@@ -92,8 +92,11 @@ class GenerateArguments:
         return pad if isinstance(pad, int) else None
 
     def option(self, name: str) -> Any:
-        """Return a generation option's effective value: the keyword, otherwise the generation configuration's."""
-        if self._kwargs.get(name) is not None:
+        """Return a generation option's effective value: the keyword, otherwise the generation configuration's.
+
+        A keyword counts in the library even when it is ``None``.
+        """
+        if name in self._kwargs:
             return self._kwargs[name]
         return getattr(self._config(), name, None)
 

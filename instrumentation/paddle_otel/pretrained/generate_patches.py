@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from paddle_otel.guard import guarded
+from paddle_otel.guard import attempt, guarded
 from paddle_otel.operations.generation import Generation, GenerationResponse, current_generation
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_request import generation_request, outer_request
@@ -62,7 +62,7 @@ class GenerateWrapper:
     def _probed(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], generation: Generation
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        probed = guarded("adding the step probe")(with_probe)(self._library, args, kwargs, generation.step)
+        probed = attempt("adding the step probe", with_probe, self._library, args, kwargs, generation.step)
         return (args, kwargs) if probed is None else probed
 
 

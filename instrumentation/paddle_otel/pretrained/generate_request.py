@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from opentelemetry.util.types import AttributeValue
-
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations.generation import GenerationRequest
 from paddle_otel.operations.prompts import Prompt
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.model_facts import cache_bytes_per_position, configured_name, parameter_facts
+from paddle_otel.pretrained.known_models import KnownModel
+from paddle_otel.pretrained.model_facts import ParameterFacts, bytes_per_element, parameter_facts
 
 
 def generation_request(handlers: Handlers, model: Any, arguments: GenerateArguments) -> GenerationRequest:
@@ -23,28 +22,27 @@ def generation_request(handlers: Handlers, model: Any, arguments: GenerateArgume
     Returns:
         What is known; reads no tensor's content.
     """
-    facts = parameter_facts(model)
-    prompt = handlers.prompts.claim(arguments.input_ids, arguments.rows, arguments.columns)
-    searched = arguments.strategy == "beam_search"
-    sequences = arguments.rows * arguments.choices
-    cached = cache_bytes_per_position(model, facts.dtype) if arguments.option("use_cache") is not False else None
+    facts, known_model = parameter_facts(model), handlers.models.of(model)
+    rows, columns, strategy, choices = arguments.rows, arguments.columns, arguments.strategy, arguments.choices
+    beams = arguments.beams if strategy == "beam_search" else None
+    prompt = handlers.prompts.claim(arguments.input_ids, rows, columns)
     attributes = arguments.request_attributes()
-    attributes[a.PADDLE_BATCH_SIZE] = arguments.rows
-    attributes[a.PADDLE_DECODE_STRATEGY] = arguments.strategy
-    if searched:
-        attributes[a.PADDLE_NUM_BEAMS] = arguments.beams
-    attributes.update(_known({a.PADDLE_DEVICE: facts.device, a.PADDLE_DTYPE: facts.dtype}))
+    attributes[a.PADDLE_BATCH_SIZE] = rows
+    attributes[a.PADDLE_DECODE_STRATEGY] = strategy
+    known = {a.PADDLE_NUM_BEAMS: beams, a.PADDLE_DEVICE: facts.device, a.PADDLE_DTYPE: facts.dtype}
+    attributes.update({key: value for key, value in known.items() if value is not None})
     if prompt is not None:
         attributes[a.PADDLE_TOKENIZE_DURATION] = prompt.tokenize_seconds
+    per_row = _cache_bytes_per_position(known_model, arguments, facts)
     return GenerationRequest(
         operation=_operation(prompt),
-        model=handlers.model_names.get(model) or configured_name(model),
+        model=known_model.name,
         stream=arguments.argument("streamer") is not None,
-        single_sequence=sequences == 1 and not searched,
-        sequences=sequences,
+        single_sequence=rows * choices == 1 and beams is None,
+        sequences=rows * choices,
         attributes=attributes,
-        cache_bytes_per_token=cached * max(arguments.beams * arguments.rows, sequences) if cached else None,
-        prompt_columns=arguments.columns,
+        cache_bytes_per_token=None if per_row is None else per_row * rows * max(beams or 1, choices),
+        prompt_columns=columns,
     )
 
 
@@ -52,7 +50,7 @@ def outer_request(handlers: Handlers, model: Any) -> GenerationRequest:
     """Describe a model that wraps a language model; the inner ``generate`` knows the rest."""
     return GenerationRequest(
         operation=a.OPERATION_TEXT_COMPLETION,
-        model=handlers.model_names.get(model) or configured_name(model),
+        model=handlers.models.of(model).name,
     )
 
 
@@ -60,5 +58,8 @@ def _operation(prompt: Prompt | None) -> str:
     return a.OPERATION_CHAT if prompt is not None and prompt.templated else a.OPERATION_TEXT_COMPLETION
 
 
-def _known(attributes: dict[str, str | None]) -> dict[str, AttributeValue]:
-    return {key: value for key, value in attributes.items() if value is not None}
+def _cache_bytes_per_position(model: KnownModel, arguments: GenerateArguments, facts: ParameterFacts) -> int | None:
+    element = bytes_per_element(facts.dtype)
+    if element is None or model.cache_elements is None or arguments.option("use_cache") is False:
+        return None
+    return model.cache_elements * element

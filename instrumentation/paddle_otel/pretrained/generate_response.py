@@ -26,7 +26,7 @@ def generation_response(arguments: GenerateArguments, result: Any) -> Generation
         return GenerationResponse(input_tokens=input_tokens(arguments))
     counts, ended = _count(ids, arguments.end_ids)
     limit = arguments.max_new_tokens
-    full = limit is not None and int(ids.shape[1]) >= limit
+    full = bool(ids) and limit is not None and len(ids[0]) >= limit
     # Neither an end token nor the limit: a stopping criterion of the caller ended it.
     reasons = tuple(a.FINISH_LENGTH if full and not end else a.FINISH_STOP for end in ended)
     return GenerationResponse(input_tokens(arguments), counts, reasons)
@@ -56,24 +56,24 @@ def input_tokens(arguments: GenerateArguments) -> int | None:
     return arguments.rows * arguments.columns if mask is None else None
 
 
-def _output_ids(arguments: GenerateArguments, result: Any) -> Any:
+def _output_ids(arguments: GenerateArguments, result: Any) -> list[list[int]] | None:
     ids = cast("Any", result[0] if isinstance(result, tuple) and result else result)
     shape = shape_of(ids)
     if shape is None or len(shape) != _ROWS_AND_COLUMNS:
         return None
     array: Any = array_of(ids)
-    return array[:, arguments.columns :] if arguments.option("trunc_input") is False else array
+    if arguments.option("trunc_input") is False:
+        array = array[:, arguments.columns :]
+    return array.tolist()
 
 
-def _count(ids: Any, end_ids: frozenset[int]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
-    """Count each row through its first end token (numpy array of shape ``[rows, new tokens]``)."""
-    rows, columns = ids.shape
-    if not end_ids or columns == 0:
-        return (int(columns),) * rows, (False,) * rows
-    first, *others = end_ids
-    hits = ids == first
-    for end in others:
-        hits = hits | (ids == end)
-    ended = hits.any(axis=1)
-    counts = (hits.argmax(axis=1) + 1) * ended + columns * ~ended
-    return tuple(counts.tolist()), tuple(ended.tolist())
+def _count(rows: list[list[int]], end_ids: frozenset[int]) -> tuple[tuple[int, ...], tuple[bool, ...]]:
+    """Count each row through its first end token; also tells which rows have one."""
+    counts: list[int] = []
+    ended: list[bool] = []
+    for row in rows:
+        # Plain lists: for the few ids of a usual answer faster than array operations by far, and never slow.
+        ends = [row.index(end) + 1 for end in end_ids if end in row]
+        counts.append(min(ends, default=len(row)))
+        ended.append(bool(ends))
+    return tuple(counts), tuple(ended)

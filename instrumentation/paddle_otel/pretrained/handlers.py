@@ -1,14 +1,13 @@
 """What the wrappers of one instrumentor share."""
 
-import weakref
 from dataclasses import dataclass, field
-from typing import Any
 
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.model_load import ModelLoads
 from paddle_otel.operations.prompts import PromptLedger
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.tokenizer_call import TokenizerCalls
+from paddle_otel.pretrained.known_models import KnownModels
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Handlers:
         tokenizers: Tokenizer calls.
         loads: Model and tokenizer loads.
         prompts: Which ids came from which tokenizer call.
-        model_names: What each model was loaded as; a model that is gone is forgotten.
+        models: What is known about each model.
     """
 
     telemetry: Telemetry
@@ -29,7 +28,7 @@ class Handlers:
     tokenizers: TokenizerCalls
     loads: ModelLoads
     prompts: PromptLedger = field(default_factory=PromptLedger)
-    model_names: "weakref.WeakKeyDictionary[Any, str]" = field(default_factory=weakref.WeakKeyDictionary[Any, str])
+    models: KnownModels = field(default_factory=KnownModels)
 
     @classmethod
     def on(cls, telemetry: Telemetry) -> "Handlers":

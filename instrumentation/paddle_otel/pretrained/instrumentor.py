@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from opentelemetry import metrics
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 
 from paddle_otel.guard import guard
 from paddle_otel.operations.telemetry import Telemetry
@@ -19,6 +19,10 @@ from paddle_otel.settings import Settings
 
 ZLIB_VERSION: Final = _zlib.ZLIB_VERSION
 """Version of the zlib that was loaded before Paddle."""
+
+# Stands for the global provider, which is one and the same before and after an SDK is set: instruments that were
+# created before pass on to it.
+_GLOBAL: Final[MeterProvider] = NoOpMeterProvider()
 
 
 class PretrainedInstrumentor(BaseInstrumentor):
@@ -55,13 +59,13 @@ class PretrainedInstrumentor(BaseInstrumentor):
 
     def _handlers(self, providers: dict[str, Any], settings: Settings) -> Handlers:
         # Instruments are created once per meter provider: a second observable of one name silently loses its callback.
-        meter_provider = providers.get("meter_provider") or metrics.get_meter_provider()
-        handlers = self.handlers_by_provider.get(meter_provider)
+        given: MeterProvider | None = providers.get("meter_provider")
+        if given is metrics.get_meter_provider():
+            given = None
+        handlers = self.handlers_by_provider.get(given or _GLOBAL)
         if handlers is None:
-            handlers = Handlers.on(
-                Telemetry(self.scope, providers.get("tracer_provider"), providers.get("meter_provider"), settings)
-            )
-            self.handlers_by_provider[meter_provider] = handlers
+            handlers = Handlers.on(Telemetry(self.scope, providers.get("tracer_provider"), given, settings))
+            self.handlers_by_provider[given or _GLOBAL] = handlers
         handlers.telemetry.use(providers.get("tracer_provider"), settings)
         handlers.telemetry.active = True
         return handlers

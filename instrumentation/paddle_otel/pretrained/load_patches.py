@@ -51,7 +51,7 @@ class FromPretrainedWrapper:
         # Also without an SDK: it may be configured after the model was loaded.
         if name and self._kind == a.KIND_PRETRAINED_MODEL:
             with guard("remembering a model's name"):
-                self._handlers.model_names[result] = name
+                self._handlers.models.loaded(result, name)
 
     @staticmethod
     def _name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

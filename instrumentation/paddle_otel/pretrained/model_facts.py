@@ -36,9 +36,12 @@ def model_name(path: Any) -> str | None:
     Returns:
         The name, ``None`` when there is none.
     """
-    if not path or not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, os.PathLike)):
         return None
-    parts = [part for part in re.split(r"[/\\]", str(cast("object", path))) if part not in ("", ".", "..")]
+    text = os.fspath(cast("str | os.PathLike[Any]", path))
+    if not isinstance(text, str):
+        return None
+    parts = [part for part in re.split(r"[/\\]", text) if part not in ("", ".", "..")]
     return parts[-1] if parts else None
 
 
@@ -51,23 +54,24 @@ def configured_name(model: Any) -> str | None:
 def parameter_facts(model: Any) -> ParameterFacts:
     """Read device and data type off the first parameter (a generator step, not a walk over the model)."""
     for _, parameter in model.named_parameters():
-        place = re.search(r"Place\((.+)\)", str(parameter.place))
-        return ParameterFacts(
-            device=place.group(1) if place else None,
-            dtype=str(parameter.dtype).rsplit(".", 1)[-1],
-        )
+        device = str(parameter.place).removeprefix("Place(").removesuffix(")")
+        return ParameterFacts(device, str(parameter.dtype).rsplit(".", 1)[-1])
     return ParameterFacts()
 
 
-def cache_bytes_per_position(model: Any, dtype: str | None) -> int | None:
-    """Return the key-value cache's bytes per position of one row.
+def bytes_per_element(dtype: str | None) -> int | None:
+    """Return the size of an element of a floating-point type in bytes, ``None`` for other types."""
+    return _BYTES_PER_ELEMENT.get(dtype or "")
 
-    Formula: ``2 * layers * key-value heads * head size * bytes per element``, equal to what the caches of Llama, GPT
-    and OPT measure in both libraries. Encoder-decoder models and attention variants that cache less are not told.
+
+def cache_elements_per_position(model: Any) -> int | None:
+    """Return how many numbers the key-value cache holds per position of one row.
+
+    Formula: ``2 * layers * key-value heads * head size``, equal to what the caches of Llama, GPT and OPT measure in
+    both libraries. Encoder-decoder models and attention variants that cache less are not told.
 
     Args:
         model: A pretrained model.
-        dtype: Data type of its parameters.
     """
     config = getattr(model, "config", None)
     if config is None or getattr(config, "is_encoder_decoder", False):
@@ -81,7 +85,6 @@ def cache_bytes_per_position(model: Any, dtype: str | None) -> int | None:
     layers = getattr(config, "num_hidden_layers", None)
     width = getattr(config, "hidden_size", None)
     size = getattr(config, "head_dim", None) or (width // heads if width and heads else None)
-    element = _BYTES_PER_ELEMENT.get(dtype or "")
-    if not (layers and key_value_heads and size and element):
+    if not (layers and key_value_heads and size):
         return None
-    return 2 * layers * key_value_heads * size * element
+    return 2 * layers * key_value_heads * size

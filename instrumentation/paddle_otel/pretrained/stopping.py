@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from paddle_otel.guard import guarded
+from paddle_otel.guard import attempt
 from paddle_otel.pretrained.generate_arguments import PARAMETERS
 
 _POSITION = PARAMETERS.index("stopping_criteria")
@@ -26,11 +26,11 @@ class StepProbe:
     __slots__ = ("_step",)
 
     def __init__(self, step: Callable[[], None]) -> None:
-        self._step = guarded("timing a decode step")(step)
+        self._step = step
 
     def __call__(self, *_: Any, **__: Any) -> bool:
         """Note the step; reads neither ids nor scores."""
-        self._step()
+        attempt("timing a decode step", self._step)
         return False
 
     def __deepcopy__(self, _: dict[int, Any]) -> "StepProbe":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Final, cast
 
 from paddle_otel.pretrained.tensors import array_of, is_list_of_lists, is_on_host, shape_of
@@ -62,7 +63,7 @@ def encoded_size(result: Any, padding: Padding | None) -> EncodedSize | None:
     shape = shape_of(ids)
     if shape is not None:
         return _size_of_array(ids, shape, mapping.get("attention_mask"), padding)
-    if not isinstance(ids, list):
+    if not isinstance(ids, list) or _is_text(cast("list[Any]", ids)):
         return None
     return _size_of_list(cast("list[Any]", ids), mapping.get("attention_mask"), padding)
 
@@ -91,7 +92,7 @@ def decoded_tokens(ids: Any, padding: Padding) -> int | None:
     if not isinstance(ids, (list, tuple)):
         return None
     rows = cast("list[Any]", ids)
-    if rows and not isinstance(rows[0], int):
+    if rows and not isinstance(rows[0], Integral):  # NumPy's integers are ids, not rows
         counts = [decoded_tokens(row, padding) for row in rows]
         return None if None in counts else sum(count for count in counts if count)
     return _without_trailing_padding(cast("list[int]", rows), padding)
@@ -111,7 +112,7 @@ def _size_of_array(ids: Any, shape: tuple[int, ...], mask: Any, padding: Padding
     mask_shape = shape_of(mask)
     if not is_on_host(ids):
         tokens = None
-    elif mask_shape is not None and len(mask_shape) <= _ROWS_AND_COLUMNS:
+    elif mask_shape is not None and len(mask_shape) <= _ROWS_AND_COLUMNS and is_on_host(mask):
         tokens = int(array_of(mask).astype(bool).sum())
     else:
         tokens = None if _is_ambiguous(padding) else int((array_of(ids) != padding.id).sum())
@@ -124,12 +125,21 @@ def _size_of_list(ids: list[Any], mask: Any, padding: Padding | None) -> Encoded
     columns = max((len(row) for row in rows), default=0)
     if padding is None:
         tokens = sum(len(row) for row in rows)
-    elif isinstance(mask, list):
-        masks = cast("list[list[int]]", mask if nested else [mask])
+    elif isinstance(mask, list) and _is_flat(masks := cast("list[Any]", mask if nested else [mask])):
         tokens = sum(sum(row) for row in masks)
     else:
         tokens = None if _is_ambiguous(padding) else sum(len(row) - row.count(cast("int", padding.id)) for row in rows)
     return EncodedSize(ids, len(rows), columns, tokens)
+
+
+def _is_text(ids: list[Any]) -> bool:
+    # Several rendered chat templates.
+    return bool(ids) and isinstance(ids[0], str)
+
+
+def _is_flat(masks: list[Any]) -> bool:
+    # Some masks (ChatGLM's) say for each position which others it sees: they have more dimensions and no token count.
+    return all(isinstance(row, list) and all(isinstance(item, int) for item in cast("list[Any]", row)) for row in masks)
 
 
 def _is_ambiguous(padding: Padding) -> bool:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.metrics import Histogram
 
@@ -20,8 +21,9 @@ from paddle_otel.operations.telemetry import Telemetry
 MAXIMUM_QUEUED: Final = 8192
 """Values that wait for the next collection, about 1 MB."""
 
-# Deferred values carry no exemplar: their span has ended by the time they are recorded.
-_NO_SPAN: Final = Context()
+# Deferred values carry no exemplar: their span has ended by the time they are recorded. Not an empty context: the SDK
+# takes that for none given, and would tie them to the span in which the collection happens to run.
+_NO_SPAN: Final[Context] = trace.set_span_in_context(trace.INVALID_SPAN, Context())
 
 
 class DeferredHistogram:

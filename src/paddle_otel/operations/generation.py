@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, field
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -14,16 +14,17 @@ from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import spans
-from paddle_otel.guard import guard, guarded
+from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
 from paddle_otel.operations.telemetry import Telemetry
 
 _current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_generation", default=None)
 
+_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 
-@dataclass(frozen=True)
-class GenerationRequest:
+
+class GenerationRequest(NamedTuple):
     """What is known before the call.
 
     Attributes:
@@ -43,13 +44,12 @@ class GenerationRequest:
     stream: bool = False
     single_sequence: bool = False
     sequences: int | None = None
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES
     cache_bytes_per_token: int | None = None
     prompt_columns: int | None = None
 
 
-@dataclass(frozen=True)
-class GenerationResponse:
+class GenerationResponse(NamedTuple):
     """What is known after the call; ``None`` is unknown.
 
     Attributes:
@@ -77,7 +77,6 @@ class Generation:
         "_context_token",
         "_current_token",
         "_first_step_ns",
-        "_last_step_ns",
         "_metrics",
         "_span",
         "_start_ns",
@@ -93,14 +92,14 @@ class Generation:
         self._metrics = metrics
         self._steps = 0
         self._first_step_ns = 0
-        self._last_step_ns = 0
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
         self._span: Span = self._start_span()
         self._context: Context = trace.set_span_in_context(self._span)
+        metrics.started(self)
+        # Last: what fails before this leaves nothing behind in the caller's context.
         self._context_token = otel_context.attach(self._context)
         self._current_token: Token[Generation | None] = _current.set(self)
-        metrics.started(self)
 
     @classmethod
     @guarded("starting a generation span")
@@ -113,19 +112,20 @@ class Generation:
         return cls(telemetry, metrics, request)
 
     def step(self) -> None:
-        """Note that one decode step is done. Called once per step; only timestamps and a count are kept."""
-        now = time.perf_counter_ns()
+        """Note that one decode step is done. Called once per step; only the first one's time and a count are kept."""
         if self._steps == 0:
-            self._first_step_ns = now
+            self._first_step_ns = time.perf_counter_ns()
         self._steps += 1
-        self._last_step_ns = now
-        if self.request.single_sequence:
-            self._metrics.count_output_tokens(self.request.model, 1)
 
     @property
     def steps(self) -> int:
         """Decode steps so far."""
         return self._steps
+
+    @property
+    def live_output_tokens(self) -> int:
+        """Output tokens so far, as far as they can be told before the end: one per step of a single sequence."""
+        return self._steps if self.request.single_sequence else 0
 
     @property
     def cache_bytes(self) -> int | None:
@@ -146,7 +146,7 @@ class Generation:
         """
         end_ns = time.perf_counter_ns()
         self._leave()
-        response = guarded("reading the result of a generation")(extract)() or GenerationResponse()
+        response = attempt("reading the result of a generation", extract) or GenerationResponse()
         with guard("recording a generation"):
             self._record(response, end_ns, None)
         self._end_span(end_ns)
@@ -160,11 +160,12 @@ class Generation:
         """
         end_ns = time.perf_counter_ns()
         self._leave()
-        response = guarded("reading the prompt of a failed generation")(extract)() or GenerationResponse()
+        response = attempt("reading the prompt of a failed generation", extract) or GenerationResponse()
+        kind = error_type(error)
         with guard("recording a failed generation"):
-            kind = error_type(error)
             self._span.set_attribute(a.ERROR_TYPE, kind)
             self._span.set_status(Status(StatusCode.ERROR, kind))
+        with guard("recording a generation"):
             self._record(response, end_ns, kind)
         self._end_span(end_ns)
 
@@ -189,10 +190,13 @@ class Generation:
         )
 
     def _leave(self) -> None:
+        # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
         with guard("leaving a generation"):
-            self._metrics.stopped(self)
-            otel_context.detach(self._context_token)
             _current.reset(self._current_token)
+        with guard("leaving the context of a generation"):
+            otel_context.detach(self._context_token)
+        with guard("counting a generation as ended"):
+            self._metrics.stopped(self)
 
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
         timing = Timing(
@@ -200,9 +204,11 @@ class Generation:
             first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
             per_token=(end_ns - self._first_step_ns) / 1e9 / (self._steps - 1) if self._steps > 1 else None,
         )
-        if self._span.is_recording():
-            self._span.set_attributes(self._response_attributes(response, timing, error))
-            self._write_children(end_ns)
+        # In its own guard: a span processor that raises costs spans, not metrics.
+        with guard("writing the span of a generation"):
+            if self._span.is_recording():
+                self._span.set_attributes(self._response_attributes(response, timing, error))
+                self._write_children(end_ns)
         self._metrics.record(self, response, timing, error, self._context)
 
     def _response_attributes(

@@ -7,8 +7,7 @@ instrument call costs ten.
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import Observation
@@ -28,8 +27,7 @@ MAXIMUM_SERIES: Final = 500
 """Models (or pairs of operation and model) that are told apart; further ones are counted together without a name."""
 
 
-@dataclass(frozen=True)
-class Timing:
+class Timing(NamedTuple):
     """Durations of one generation in seconds; ``None`` is unknown.
 
     Attributes:
@@ -72,19 +70,18 @@ class GenerationMetrics:
 
     def started(self, generation: "Generation") -> None:
         """Count a generation as active."""
-        self._in_flight[id(generation)] = generation
+        with self._lock:
+            self._in_flight[id(generation)] = generation
 
     def stopped(self, generation: "Generation") -> None:
-        """Count a generation as no longer active."""
-        self._in_flight.pop(id(generation), None)
+        """Count a generation as no longer active; its live tokens become part of the total in the same moment."""
         request = generation.request
+        with self._lock:
+            self._in_flight.pop(id(generation), None)
+            self._add(a.TOKEN_TYPE_OUTPUT, request.model, generation.live_output_tokens)
         _remember(self._active_seen, (request.operation, request.model))
         if request.cache_bytes_per_token is not None:
             _remember(self._cache_seen, request.model)
-
-    def count_output_tokens(self, model: str | None, tokens: int) -> None:
-        """Count output tokens while they are produced."""
-        self._count(a.TOKEN_TYPE_OUTPUT, model, tokens)
 
     def record(
         self,
@@ -118,23 +115,28 @@ class GenerationMetrics:
         self._request_duration.record(timing.duration, attributes, context)
 
     def _count_ended(self, generation: "Generation", input_tokens: int | None, output_tokens: int | None) -> None:
-        request = generation.request
-        if input_tokens:
-            self._count(a.TOKEN_TYPE_INPUT, request.model, input_tokens)
-        counted = generation.steps if request.single_sequence else 0
-        if output_tokens is not None and output_tokens > counted:
-            self._count(a.TOKEN_TYPE_OUTPUT, request.model, output_tokens - counted)
-
-    def _count(self, token_type: str, model: str | None, tokens: int) -> None:
+        model = generation.request.model
+        rest = 0 if output_tokens is None else output_tokens - generation.live_output_tokens
         with self._lock:
-            key = (token_type, model)
-            if key not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
-                key = (token_type, None)
-            self._tokens[key] = self._tokens.get(key, 0) + tokens
+            self._add(a.TOKEN_TYPE_INPUT, model, input_tokens or 0)
+            self._add(a.TOKEN_TYPE_OUTPUT, model, max(rest, 0))
+
+    def _add(self, token_type: str, model: str | None, tokens: int) -> None:
+        if tokens == 0:
+            return
+        key = (token_type, model)
+        if key not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
+            key = (token_type, None)
+        self._tokens[key] = self._tokens.get(key, 0) + tokens
 
     def _observe_tokens(self) -> Iterable[Observation]:
         with self._lock:
             totals = dict(self._tokens)
+            for generation in self._in_flight.values():
+                key = (a.TOKEN_TYPE_OUTPUT, generation.request.model)
+                tokens = generation.live_output_tokens
+                if tokens:
+                    totals[key] = totals.get(key, 0) + tokens
         for (token_type, model), total in totals.items():
             yield Observation(total, {a.GEN_AI_TOKEN_TYPE: token_type, **_model(model)})
 

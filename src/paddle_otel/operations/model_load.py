@@ -17,6 +17,7 @@ from paddle_otel import instruments
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
+from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.telemetry import Telemetry
@@ -105,12 +106,14 @@ class ModelLoad:
         self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
-        with guard("ending a model load span"):
-            elapsed_ns = time.perf_counter_ns() - self._start_ns
+        elapsed_ns = time.perf_counter_ns() - self._start_ns
+        with guard("leaving a model load"):
             otel_context.detach(self._token)
+        with guard("recording the duration of a model load"):
             if error is not None:
                 self._attributes[a.ERROR_TYPE] = error_type(error)
             self._loads.duration.record(elapsed_ns / 1e9, self._attributes, self._context)
+        with guard("ending a model load span"):
             self._span.end(self._start_unix_ns + elapsed_ns)
 
     def _move(self, old: str | None, new: str) -> None:
@@ -123,9 +126,14 @@ class ModelStates:
     """How many models of each name are in each state."""
 
     def __init__(self) -> None:
-        # Finalizers run wherever the last reference goes, possibly inside this class: the lock must be reentrant.
-        self._lock = threading.RLock()
         self._models: dict[str, Counter[str]] = {}
+        self._make_lock()
+        call_in_forked_child(self._make_lock)
+
+    def _make_lock(self) -> None:
+        # Finalizers run wherever the last reference goes, possibly inside this class: the lock must be reentrant.
+        # In a forked child only the lock is new: the models are in its memory too.
+        self._lock = threading.RLock()
 
     def move(self, name: str, old: str | None, new: str) -> None:
         """Move one model of this name from a state (``None``: it is new) to another."""

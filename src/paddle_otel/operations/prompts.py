@@ -22,6 +22,10 @@ from paddle_otel.forking import call_in_forked_child
 MAXIMUM_TEXTS: Final = 4096
 """Chat-template results that are remembered until they are tokenized; the oldest are forgotten first."""
 
+MAXIMUM_HELD: Final = 256
+"""Tensors and encodings that are recognised while somebody holds them: enough for the requests under way, and a search
+through all of them stays short where a program keeps every encoding of a data set."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -74,9 +78,10 @@ class PromptLedger:
             prompt: How they were made.
         """
         self._latest.set(prompt)
-        _keep(self._by_identity, ids, prompt)
-        if encoding is not ids and isinstance(ids, list):
-            _keep(self._by_encoding, encoding, prompt)
+        with self._lock:
+            _keep(self._by_identity, ids, prompt)
+            if encoding is not ids and isinstance(ids, list):
+                _keep(self._by_encoding, encoding, prompt)
 
     def claim(self, ids: Any, rows: int | None, columns: int | None) -> Prompt | None:
         """Return how these ids were made, ``None`` when that is not known.
@@ -116,3 +121,5 @@ def _keep(entries: dict[int, tuple["weakref.ref[Any]", Prompt]], held: Any, prom
         entries[key] = (weakref.ref(held, forget), prompt)
     except TypeError:
         return  # lists and plain dictionaries cannot be weakly referenced
+    if len(entries) > MAXIMUM_HELD:
+        entries.pop(next(iter(entries)), None)

@@ -58,10 +58,12 @@ class Telemetry:
 
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             observations: list[Observation] = []
+            # Also when switched off: what was measured before that is not lost.
+            with guard("recording what waited for a collection"):
+                for flush in self._before_collection:
+                    flush()
             if self.active:
                 with guard(f"observing {metric.name}"):
-                    for flush in self._before_collection:
-                        flush()
                     observations.extend(observe())
             return observations
 

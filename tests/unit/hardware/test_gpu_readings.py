@@ -236,7 +236,7 @@ def test_binding_of_an_older_release(
     fake_nvml: FakeDriver, source: NvmlSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the installed nvidia-ml-py has no function for is asked in the older way."""
-    monkeypatch.delattr("pynvml.nvmlDeviceGetTemperatureV")
+    monkeypatch.delattr("pynvml.nvmlDeviceGetTemperatureV", raising=False)  # the oldest release lacks it
     fake_nvml.set(0, temperature=66)
     (reading,) = _read(source)
     assert reading.temperature == 66.0

@@ -172,7 +172,7 @@ print("end", time.monotonic())
     assert result.returncode == 0, result.stderr
     assert "Traceback" not in result.stderr
     before, after = (float(line.split()[1]) for line in result.stdout.splitlines())
-    assert after - before < 0.1
+    assert after - before < 0.5
 
 
 def test_one_failing_device_of_eight(run: Run) -> None:

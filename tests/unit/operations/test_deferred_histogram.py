@@ -3,15 +3,15 @@
 import threading
 
 import pytest
-from observed import telemetry_on, telemetry_to
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, MetricsData
-from recording import Recorder
 
+from observed import telemetry_on, telemetry_to
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations import deferred_histogram
 from paddle_otel.operations.deferred_histogram import DeferredHistogram
 from paddle_otel.operations.telemetry import Telemetry
+from recording import Recorder
 
 NAME = m.TOKENIZER_TOKENS.name
 LABELS = {"paddle.tokenizer.class": "T", "paddle.tokenizer.direction": "encode"}
@@ -77,8 +77,17 @@ def test_writers_and_readers_at_the_same_time(recorder: Recorder) -> None:
     """Eight writers and two readers: the last collection holds every value once."""
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]
     histogram = histogram_on(telemetry_to(recorder.tracer_provider, MeterProvider(readers)))
-    writing = [threading.Thread(target=lambda: [histogram.record(1, LABELS) for _ in range(500)]) for _ in range(8)]
-    reading = [threading.Thread(target=lambda r=r: [r.get_metrics_data() for _ in range(20)]) for r in readers]
+
+    def write() -> None:
+        for _ in range(500):
+            histogram.record(1, LABELS)
+
+    def read(reader: InMemoryMetricReader) -> None:
+        for _ in range(20):
+            reader.get_metrics_data()
+
+    writing = [threading.Thread(target=write) for _ in range(8)]
+    reading = [threading.Thread(target=read, args=(reader,)) for reader in readers]
     for thread in (*writing, *reading):
         thread.start()
     for thread in (*writing, *reading):

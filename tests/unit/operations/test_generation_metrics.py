@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from observed import Generations, telemetry_on
 from opentelemetry.sdk.metrics.export import Histogram, Sum
-from recording import Point, Recorder
 
+from observed import INPUT, OUTPUT, Generations, telemetry_on
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations.generation import GenerationResponse
 from paddle_otel.operations.generation_metrics import MAXIMUM_SERIES
+from recording import Point, Recorder
 
 RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
 LABELS = {
@@ -60,7 +60,7 @@ def test_what_a_success_records(recorder: Recorder, generations: Generations) ->
         "input": (7, 1, {**LABELS, "gen_ai.token.type": "input"}),
         "output": (3, 1, {**LABELS, "gen_ai.token.type": "output"}),
     }
-    assert dict(recorder.point("paddle.tokens", gen_ai__token__type="input").attributes) == {
+    assert dict(recorder.point("paddle.tokens", **INPUT).attributes) == {
         "gen_ai.token.type": "input",
         "gen_ai.request.model": "Qwen2-0.5B",
     }
@@ -112,7 +112,7 @@ def test_unknown_is_no_series(recorder: Recorder, generations: Generations) -> N
 def test_no_output_is_a_zero_that_is_known(recorder: Recorder, generations: Generations) -> None:
     """A generation that is known to have written nothing is counted with 0 tokens."""
     generations.run(0, GenerationResponse(4, (0,), ("stop",)))
-    assert recorder.point("gen_ai.client.token.usage", gen_ai__token__type="output").value == 0
+    assert recorder.point("gen_ai.client.token.usage", **OUTPUT).value == 0
     assert (recorder.span("chat Qwen2-0.5B").attributes or {})["gen_ai.usage.output_tokens"] == 0
 
 

@@ -4,18 +4,18 @@ import threading
 from typing import Any
 
 import pytest
-from observed import Generations, telemetry_on, telemetry_to
 from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
-from recording import Recorder
 
+from observed import OUTPUT, Generations, telemetry_on, telemetry_to
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.operations.generation import GenerationResponse, current_generation
 from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
+from recording import Recorder
 
 RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
 
@@ -190,7 +190,7 @@ def test_not_sampled_means_no_spans_but_all_metrics() -> None:
     assert recorder.spans() == []
     assert recorder.point("gen_ai.client.operation.duration").count == 1
     assert recorder.point("gen_ai.server.time_to_first_token").count == 1
-    assert recorder.point("gen_ai.client.token.usage", gen_ai__token__type="output").value == 3
+    assert recorder.point("gen_ai.client.token.usage", **OUTPUT).value == 3
 
 
 def test_without_an_sdk(caplog: pytest.LogCaptureFixture) -> None:

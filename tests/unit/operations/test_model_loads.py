@@ -4,12 +4,12 @@ import gc
 from typing import Any
 
 import pytest
-from observed import raising, telemetry_on
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from recording import Recorder
 
+from observed import raising, telemetry_on
 from paddle_otel.operations.model_load import MAXIMUM_MODELS, ModelLoad, ModelLoads
+from recording import Recorder
 
 STATES = ("loading", "ready", "failed", "unloaded")
 
@@ -68,7 +68,7 @@ def test_models_of_one_name_add_up(recorder: Recorder, loads: ModelLoads) -> Non
 
 
 def test_span_and_duration_of_a_success(recorder: Recorder, loads: ModelLoads) -> None:
-    """The span names the model, its class and kind, is current inside and restored after; the duration has name and kind."""
+    """The span has name, class and kind, is current inside and not after; the duration has name and kind."""
     with recorder.tracer_provider.get_tracer("user").start_as_current_span("start-up") as outer:
         load = start(loads)
         with recorder.tracer_provider.get_tracer("user").start_as_current_span("download"):

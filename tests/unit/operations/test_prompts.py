@@ -98,13 +98,15 @@ def test_a_generation_without_ids(ledger: PromptLedger) -> None:
 
 def test_ids_that_are_gone_are_forgotten(ledger: PromptLedger) -> None:
     """Memory does not grow with requests, and a new object at an old address is not taken for the old one."""
+    ids: Ids | None = None
     for _ in range(1000):
         ids = Ids()
         remember(ledger, ids, PROMPT)
         ledger.claim(ids, 2, 7)
-    del ids
+    ids = None
     gc.collect()
     assert size_of(ledger) == 0
+    assert ids is None
     assert ledger.claim(Ids(), 9, 9) is None
 
 

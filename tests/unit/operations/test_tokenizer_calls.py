@@ -4,15 +4,15 @@ import time
 from typing import Any
 
 import pytest
-from observed import Generations, raising, telemetry_on
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
-from recording import Recorder
 
+from observed import Generations, raising, telemetry_on
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations.generation import GenerationResponse
 from paddle_otel.operations.tokenizer_call import Timer, TokenizerCalls
+from recording import Recorder
 
 ENCODE = {"paddle.tokenizer.class": "LlamaTokenizer", "paddle.tokenizer.direction": "encode"}
 

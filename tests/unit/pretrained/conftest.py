@@ -1,6 +1,6 @@
 """What these tests share."""
 
-from context_leaks import nothing_left_in_the_context as nothing_left_in_the_context  # a fixture
-from stub_instrumented import instrumented as instrumented  # a fixture
-from stub_instrumented import library as library  # a fixture
-from stub_instrumented import switched_off as switched_off  # a fixture
+from context_leaks import nothing_left_in_the_context
+from stub_instrumented import instrumented, library, switched_off
+
+__all__ = ["instrumented", "library", "nothing_left_in_the_context", "switched_off"]

@@ -1,4 +1,4 @@
-"""The options of ``generate`` are resolved as the library resolves them, and reported only where the caller set them."""
+"""The options of ``generate`` are resolved as the library resolves them; those that the caller set are reported."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stub_library import installed, make_stub, module
-from stubs.tensors import StubTensor
 
 from paddle_otel.pretrained.generate_arguments import PARAMETERS, GenerateArguments
+from stub_library import installed, make_stub, module
+from stubs.tensors import StubTensor
 
 
 @pytest.fixture

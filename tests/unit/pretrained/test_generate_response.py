@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stub_library import installed, make_stub
-from stubs.tensors import StubTensor
 
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_response import generation_response, input_tokens, prompt_only_response
+from stub_library import installed, make_stub
+from stubs.tensors import StubTensor
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_outputs_are_plain_ints(model: Any) -> None:
 
 def test_outputs_against_a_count_by_hand(model: Any) -> None:
     """Two hundred random results are counted as a person would."""
-    random = np.random.default_rng(7)
+    random: Any = np.random.default_rng(7)
     for _ in range(200):
         ids = random.integers(0, 6, (random.integers(1, 5), random.integers(1, 9)))
         ends = {int(end) for end in random.integers(0, 6, random.integers(1, 3))}
@@ -80,7 +80,9 @@ def test_the_prompt_in_front_is_not_output(model: Any) -> None:
     assert outputs(model, [[7, 7, 2, 7, 5, 2], [0, 0, 7, 7, 5, 5]], trunc_input=False)[0] == (2, 2)
 
 
-@pytest.mark.parametrize("result", [None, (), "text", [[1, 2]], (StubTensor([1, 2]), None), (StubTensor([[[1]]]), None)])
+@pytest.mark.parametrize(
+    "result", [None, (), "text", [[1, 2]], (StubTensor([1, 2]), None), (StubTensor([[[1]]]), None)]
+)
 def test_results_of_another_shape_are_not_counted(model: Any, result: Any) -> None:
     """What is not two-dimensional ids has no counts; the prompt is known all the same."""
     response = generation_response(read(model), result)
@@ -108,7 +110,14 @@ def test_ids_without_scores(model: Any) -> None:
         ({"pad_token_id": 2, "attention_mask": StubTensor(np.zeros((2, 1, 4, 4)))}, None),
         ({"input_ids": None}, 1),
         ({"input_ids": None, "inputs_embeds": StubTensor(np.zeros((2, 5, 8)))}, 10),
-        ({"input_ids": None, "inputs_embeds": StubTensor(np.zeros((1, 2, 8))), "attention_mask": StubTensor([[0, 1]])}, 1),
+        (
+            {
+                "input_ids": None,
+                "inputs_embeds": StubTensor(np.zeros((1, 2, 8))),
+                "attention_mask": StubTensor([[0, 1]]),
+            },
+            1,
+        ),
     ],
 )
 def test_input_tokens(model: Any, options: dict[str, Any], tokens: int | None) -> None:

@@ -1,8 +1,10 @@
-"""Models around a language model (vision-language): one span, the outer call's, with the inner one's steps and tokens."""
+"""Models around a language model: one span, the outer call's, with the inner one's steps and tokens."""
 
 from typing import Any
 
 import pytest
+
+from observed import OUTPUT, returning
 from stub_instrumented import Instrumented
 from stub_library import Library, module
 
@@ -31,14 +33,14 @@ def test_one_span_with_the_inner_counts(instrumented: Instrumented) -> None:
     assert attributes["gen_ai.usage.output_tokens"] == 4
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
     assert "paddle.time_to_first_token" in attributes
-    assert instrumented.recorder.point("paddle.tokens", gen_ai__token__type="output").value == 4
+    assert instrumented.recorder.point("paddle.tokens", **OUTPUT).value == 4
     assert instrumented.recorder.point("paddle.request.active").value == 0
 
 
 def test_a_failure_before_the_inner_call(instrumented: Instrumented) -> None:
     """The outer model's own exception ends the span and leaves nothing behind for the next call."""
     model = blip(instrumented)
-    with pytest.raises(ValueError, match="^no picture$"):
+    with pytest.raises(ValueError, match=r"^no picture$"):
         model.generate(None)
     assert instrumented.attributes()["error.type"] == "ValueError"
     instrumented.recorder.clear_spans()
@@ -75,7 +77,7 @@ def test_no_inner_call(instrumented: Instrumented) -> None:
     """An outer model that answers without its language model has a span without tokens."""
     model = blip(instrumented)
     model.inner_calls = 1
-    type(model.language_model).generate = lambda *_, **__: "from a cache"
+    model.language_model.generate = returning("from a cache")
     assert model.generate("pixels") == "from a cache"
     attributes = instrumented.attributes()
     assert not [key for key in attributes if "usage" in key or "time" in key]

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stubs.tensors import StubTensor
 
 from paddle_otel.pretrained.tokenizer_size import Padding, decoded_tokens, encoded_size, padding_of
+from stubs.tensors import StubTensor
 
 PADDED = Padding(0, is_end=False)
 AMBIGUOUS = Padding(2, is_end=True)
@@ -90,44 +90,46 @@ def test_a_device_is_not_read() -> None:
     assert ids.reads == mask.reads == 0
 
 
-@pytest.mark.parametrize("result", ["<user> Hello", None, {}, {"input_ids": None}, {"pixel_values": 1}, 5, ["a", "b c"], []])
+@pytest.mark.parametrize(
+    "result", ["<user> Hello", None, {}, {"input_ids": None}, {"pixel_values": 1}, 5, ["a", "b c"], []]
+)
 def test_what_holds_no_ids(result: Any) -> None:
     """A rendered chat template, or several, are texts and not ids."""
     expected = (1, 0, 0) if result == [] else None
     assert size(result) == expected
 
 
-@pytest.mark.parametrize(
-    ("ids", "padding", "tokens"),
-    [
-        (5, PADDED, 1),
-        (np.int64(5), PADDED, 1),
-        (np.array(5), PADDED, 1),
-        (StubTensor(5), PADDED, 1),
-        ([5, 6], PADDED, 2),
-        ((5, 6), PADDED, 2),
-        ([], PADDED, 0),
-        ([[]], PADDED, 0),
-        ([5, 0, 0], PADDED, 1),
-        ([0, 5, 0, 6, 0], PADDED, 4),
-        ([5, 0, 0], NONE, 3),
-        # The padding ends sequences too: the first of the run at the end is the end.
-        ([5, 2, 2, 2], AMBIGUOUS, 2),
-        ([5, 5, 5], AMBIGUOUS, 3),
-        ([2, 2], AMBIGUOUS, 1),
-        ([[5, 2, 2], [5, 5, 5]], AMBIGUOUS, 5),
-        (([5, 0], (5, 5)), PADDED, 3),
-        (np.array([[5, 0], [5, 5]]), PADDED, 3),
-        (StubTensor([[5, 0], [5, 5]]), PADDED, 3),
-        ([np.array([5, 0]), np.array([5, 5])], PADDED, 3),
-        ([StubTensor([5, 0]), StubTensor([5, 5])], PADDED, 3),
-        ([np.int64(5), np.int64(0), np.int64(0)], PADDED, 1),
-        (StubTensor([5], "gpu:0"), PADDED, None),
-        ([[5], StubTensor([5], "gpu:0")], PADDED, None),
-        ("text", PADDED, None),
-        (None, PADDED, None),
-    ],
-)
+DECODED: list[tuple[Any, Padding, int | None]] = [
+    (5, PADDED, 1),
+    (np.int64(5), PADDED, 1),
+    (np.array(5), PADDED, 1),
+    (StubTensor(5), PADDED, 1),
+    ([5, 6], PADDED, 2),
+    ((5, 6), PADDED, 2),
+    ([], PADDED, 0),
+    ([[]], PADDED, 0),
+    ([5, 0, 0], PADDED, 1),
+    ([0, 5, 0, 6, 0], PADDED, 4),
+    ([5, 0, 0], NONE, 3),
+    # The padding ends sequences too: the first of the run at the end is the end.
+    ([5, 2, 2, 2], AMBIGUOUS, 2),
+    ([5, 5, 5], AMBIGUOUS, 3),
+    ([2, 2], AMBIGUOUS, 1),
+    ([[5, 2, 2], [5, 5, 5]], AMBIGUOUS, 5),
+    (([5, 0], (5, 5)), PADDED, 3),
+    (np.array([[5, 0], [5, 5]]), PADDED, 3),
+    (StubTensor([[5, 0], [5, 5]]), PADDED, 3),
+    ([np.array([5, 0]), np.array([5, 5])], PADDED, 3),
+    ([StubTensor([5, 0]), StubTensor([5, 5])], PADDED, 3),
+    ([np.int64(5), np.int64(0), np.int64(0)], PADDED, 1),
+    (StubTensor([5], "gpu:0"), PADDED, None),
+    ([[5], StubTensor([5], "gpu:0")], PADDED, None),
+    ("text", PADDED, None),
+    (None, PADDED, None),
+]
+
+
+@pytest.mark.parametrize(("ids", "padding", "tokens"), DECODED)
 def test_decoded_tokens(ids: Any, padding: Padding, tokens: int | None) -> None:
     """An id, lists, pairs, arrays and tensors; never by copying from a device."""
     found = decoded_tokens(ids, padding)

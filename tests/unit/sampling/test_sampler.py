@@ -101,6 +101,9 @@ def test_it_can_be_started_again(sampler: Sampler, source: ScriptedSource) -> No
         assert sampler.latest() is None
     assert source.closes == 5
     assert sampler_threads() == []
+    source.hang()
+    sampler.start("a", interval=0.02)
+    assert sampler.latest() is None
 
 
 def test_between_gives_the_snapshots_of_an_interval(sampler: Sampler) -> None:
