@@ -55,8 +55,8 @@ locked = $(LOCKS)/$(call lock,$1).txt $(if $(call is_stack,$1),$(LOCKS)/model.tx
 is_stack = $(filter $(STACKS),$(call lock,$1))
 
 # ---- Which tests run where; a folder that is not there yet is left out ----
-TESTS_paddlenlp3 := unit library
-TESTS_paddlenlp2 := unit library
+TESTS_paddlenlp3 := library
+TESTS_paddlenlp2 := library
 TESTS_formers := unit library end_to_end backends packaging docs
 TESTS := $(wildcard $(addprefix tests/,$(TESTS_$(STACK))))
 

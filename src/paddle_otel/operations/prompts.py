@@ -79,8 +79,9 @@ class PromptLedger:
         """
         self._latest.set(prompt)
         with self._lock:
-            _keep(self._by_identity, ids, prompt)
-            if encoding is not ids and isinstance(ids, list):
+            if not isinstance(ids, list):
+                _keep(self._by_identity, ids, prompt)
+            elif encoding is not ids and type(encoding) is not dict:
                 _keep(self._by_encoding, encoding, prompt)
 
     def claim(self, ids: Any, rows: int | None, columns: int | None) -> Prompt | None:
@@ -120,6 +121,6 @@ def _keep(entries: dict[int, tuple["weakref.ref[Any]", Prompt]], held: Any, prom
     try:
         entries[key] = (weakref.ref(held, forget), prompt)
     except TypeError:
-        return  # lists and plain dictionaries cannot be weakly referenced
+        return  # some types cannot be weakly referenced
     if len(entries) > MAXIMUM_HELD:
         entries.pop(next(iter(entries)), None)

@@ -8,7 +8,6 @@ from opentelemetry.sdk.metrics.export import Histogram, Sum
 from observed import INPUT, OUTPUT, Generations, telemetry_on
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations.generation import GenerationResponse
-from paddle_otel.operations.generation_metrics import MAXIMUM_SERIES
 from recording import Point, Recorder
 
 RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
@@ -19,13 +18,6 @@ LABELS = {
     "gen_ai.response.model": "Qwen2-0.5B",
 }
 PUBLISHED = {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
-LATEST = {
-    "gen_ai.client.inference.duration",
-    "gen_ai.client.inference.operation.input_tokens",
-    "gen_ai.client.inference.operation.output_tokens",
-    "gen_ai.client.inference.usage.input_tokens",
-    "gen_ai.client.inference.usage.output_tokens",
-}
 UNCHANGED = {
     "gen_ai.server.request.duration",
     "gen_ai.server.time_to_first_token",
@@ -224,37 +216,3 @@ def test_cache_size(recorder: Recorder, generations: Generations) -> None:
     for generation in (second, unknown, first):
         generation.finish(lambda: RESPONSE)
     assert [*sizes, recorder.point("paddle.kv_cache.size").value] == [700, 800, 900, 1600, 0]
-
-
-@pytest.mark.parametrize(
-    ("opt_in", "names"),
-    [
-        ("", PUBLISHED),
-        ("http,database", PUBLISHED),
-        ("gen_ai_latest_experimental", LATEST),
-        ("http, gen_ai_latest_experimental/dup", PUBLISHED | LATEST),
-    ],
-)
-def test_opt_in_to_newer_names(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, opt_in: str, names: set[str]
-) -> None:
-    """``OTEL_SEMCONV_STABILITY_OPT_IN`` chooses the published names, the newer ones, or both."""
-    monkeypatch.setenv("OTEL_SEMCONV_STABILITY_OPT_IN", opt_in)
-    Generations(telemetry_on(recorder)).run(3, RESPONSE)
-    assert set(recorder.metrics()) == names | UNCHANGED
-    if names & LATEST:
-        counted = recorder.point("gen_ai.client.inference.usage.output_tokens")
-        assert (counted.value, dict(counted.attributes)) == (3, {**LABELS, "gen_ai.token.modality": "text"})
-        histogram = recorder.point("gen_ai.client.inference.operation.input_tokens")
-        assert (histogram.value, histogram.count, dict(histogram.attributes)) == (7, 1, LABELS)
-
-
-def test_the_number_of_series_is_bounded(recorder: Recorder, generations: Generations) -> None:
-    """Past the limit models are counted together without a name, and no token is lost."""
-    for number in range(MAXIMUM_SERIES + 50):
-        generations.run(1, GenerationResponse(1, (1,)), model=f"model {number}")
-    points = recorder.points("paddle.tokens")
-    assert len(points) <= MAXIMUM_SERIES + 2
-    assert sum(point.value for point in points) == 2 * (MAXIMUM_SERIES + 50)
-    assert any("gen_ai.request.model" not in point.attributes for point in points)
-    assert len(recorder.points("paddle.request.active")) <= MAXIMUM_SERIES

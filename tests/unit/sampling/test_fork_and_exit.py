@@ -125,22 +125,28 @@ def _run(then: str) -> tuple[float, "subprocess.CompletedProcess[str]"]:
     return elapsed, subprocess.CompletedProcess([], process.returncode, out, err)
 
 
-def _extra_exit_seconds(then: str) -> float:
-    """Return by how much the program's end takes longer than that of the same program without a sampler."""
-    without = min(_run('sampler.stop("test")')[0] for _ in range(3))
-    results = [_run(then) for _ in range(3)]
-    assert [(result.returncode, result.stderr) for _, result in results] == [(0, "")] * 3
-    return min(elapsed for elapsed, _ in results) - without
+def _exits_in_time(then: str) -> bool:
+    """Whether the program ends less than 100 ms later than the same program without a sampler.
+
+    A busy machine can only make a measurement longer, so one of several is enough.
+    """
+    for _ in range(8):
+        without, _ = _run('sampler.stop("test")')
+        elapsed, result = _run(then)
+        assert (result.returncode, result.stderr) == (0, "")
+        if elapsed - without < 0.1:
+            return True
+    return False
 
 
 def test_exit_is_not_delayed_by_a_running_sampler() -> None:
     """By less than 100 ms, and nothing is printed."""
-    assert _extra_exit_seconds("") < 0.1
+    assert _exits_in_time("")
 
 
 def test_exit_is_not_delayed_by_a_driver_that_hangs() -> None:
     """By less than 100 ms, while the thread is inside the driver."""
-    assert _extra_exit_seconds("source.hang(); assert eventually(lambda: source.inside)") < 0.1
+    assert _exits_in_time("source.hang(); assert eventually(lambda: source.inside)")
 
 
 def test_sources_stay_open_at_exit() -> None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -30,9 +30,9 @@ def sampler(source: ScriptedSource) -> Iterator[Sampler]:
         sampler.stop(owner)
 
 
-def _latest(sampler: Sampler) -> object:
+def _latest(sampler: Sampler) -> int | None:
     snapshot = sampler.latest()
-    return snapshot and snapshot.readings["scripted"]
+    return None if snapshot is None else cast("int", snapshot.readings["scripted"])
 
 
 def test_nothing_runs_before_it_is_started(sampler: Sampler, source: ScriptedSource) -> None:
@@ -46,7 +46,7 @@ def test_nothing_runs_before_it_is_started(sampler: Sampler, source: ScriptedSou
 def test_latest_is_what_was_read_last(sampler: Sampler) -> None:
     """The snapshot moves on without anybody asking for it."""
     sampler.start("a", interval=0.02)
-    assert eventually(lambda: _latest(sampler) == 3)
+    assert eventually(lambda: (_latest(sampler) or 0) >= 3)
 
 
 def test_snapshot_tells_when_it_was_taken(sampler: Sampler) -> None:
@@ -110,7 +110,7 @@ def test_between_gives_the_snapshots_of_an_interval(sampler: Sampler) -> None:
     """For what happened during an operation."""
     start = time.monotonic_ns()
     sampler.start("a", interval=0.01)
-    assert eventually(lambda: _latest(sampler) == 4)
+    assert eventually(lambda: (_latest(sampler) or 0) >= 4)
     end = time.monotonic_ns()
     values = [snapshot.readings["scripted"] for snapshot in sampler.between(start, end)]
     assert values[:4] == [1, 2, 3, 4]
