@@ -137,7 +137,11 @@ def _report_unknown_names(environ: Mapping[str, str]) -> None:
         name = variable.removeprefix(PREFIX)
         if name != variable and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {PREFIX}{close[0]}?" if close else f" Known: {', '.join(PREFIX + one for one in known)}."
+            hint = (
+                f" Did you mean {PREFIX}{close[0]}?"
+                if close
+                else f" Known: {', '.join(PREFIX + one for one in known)}."
+            )
             _warn_once(
                 variable,
                 "%s=%r is not a setting of paddle-otel and has no effect; the defaults are used.%s",

@@ -18,7 +18,9 @@ RUN_ELSEWHERE = {
 }
 LIMIT_S = 300
 
-_EXECUTED = [block for block in blocks() if block.code.strip() not in RUN_ELSEWHERE and block.language != "text"]
+# Pages repeat blocks (the two READMEs are equal in them): the same code runs once.
+_DISTINCT = {block.code: block for block in reversed(blocks())}
+_EXECUTED = [b for b in _DISTINCT.values() if b.code.strip() not in RUN_ELSEWHERE and b.language != "text"]
 _PYTHON = [block for block in _EXECUTED if block.language == "python"]
 _SHELL = [block for block in _EXECUTED if block.language == "bash"]
 

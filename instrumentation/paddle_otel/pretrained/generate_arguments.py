@@ -56,6 +56,14 @@ class GenerateArguments:
         return self._prompt_shape[1] if self._prompt_shape and len(self._prompt_shape) > 1 else 1
 
     @property
+    def output_offset(self) -> int:
+        """Positions in front of the new tokens in a result that keeps its prompt (``trunc_input=False``)."""
+        if not getattr(getattr(self._model, "config", None), "is_encoder_decoder", False):
+            return self.columns
+        decoder_prompt = shape_of(self.argument("decoder_input_ids"))
+        return decoder_prompt[1] if decoder_prompt else 1  # without one, decoding starts from a single start token
+
+    @property
     def strategy(self) -> str:
         """``greedy_search``, ``sampling`` or ``beam_search``."""
         return str(self.option("decode_strategy") or "greedy_search")

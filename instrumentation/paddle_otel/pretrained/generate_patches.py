@@ -10,6 +10,7 @@ from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_request import generation_request, outer_request
 from paddle_otel.pretrained.generate_response import generation_response, prompt_only_response
 from paddle_otel.pretrained.handlers import Handlers
+from paddle_otel.pretrained.model_facts import reports_requests
 from paddle_otel.pretrained.stopping import with_probe
 
 _waiting_outer: Final[ContextVar["_OuterCall | None"]] = ContextVar("paddle_otel_outer_generate", default=None)
@@ -109,6 +110,8 @@ class _ObservedCall:
     def start(
         cls, handlers: Handlers, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> "_ObservedCall | None":
+        if not reports_requests(model):
+            return None
         arguments = GenerateArguments(model, args, kwargs)
         request = generation_request(handlers, model, arguments)
         generation = Generation.start(handlers.telemetry, handlers.generations, request)

@@ -63,7 +63,7 @@ def _output_ids(arguments: GenerateArguments, result: Any) -> list[list[int]] | 
         return None
     array: Any = array_of(ids)
     if arguments.option("trunc_input") is False:
-        array = array[:, arguments.columns :]
+        array = array[:, arguments.output_offset :]
     return array.tolist()
 
 

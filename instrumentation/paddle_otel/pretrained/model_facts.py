@@ -59,6 +59,16 @@ def parameter_facts(model: Any) -> ParameterFacts:
     return ParameterFacts()
 
 
+def reports_requests(model: Any) -> bool:
+    """Tell whether this process reports the model's requests.
+
+    The ranks of a tensor-parallel group all run the same ``generate``; its first rank reports, so that tokens and
+    requests are counted once. The library's own streamers follow the same rule.
+    """
+    rank = getattr(getattr(model, "config", None), "tensor_parallel_rank", 0)
+    return not (isinstance(rank, int) and rank > 0)
+
+
 def bytes_per_element(dtype: str | None) -> int | None:
     """Return the size of an element of a floating-point type in bytes, ``None`` for other types."""
     return _BYTES_PER_ELEMENT.get(dtype or "")
