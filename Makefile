@@ -108,21 +108,21 @@ backends: $(FORMERS_ENV)/.installed ## Build the real Jaeger and Prometheus that
 
 lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRADE=1 takes the newest of all
 	$(call say,resolving)
-	@$(compile) pyproject.toml $(LOCKS)/core.in --extra otlp -o $(LOCKS)/core.txt
-	@$(compile) pyproject.toml $(LOCKS)/core-oldest.in --extra otlp --resolution lowest-direct -o $(LOCKS)/core-oldest.txt
-	@for stack in $(STACKS); do \
-	    overrides=$(LOCKS)/$$stack.overrides.in; \
-	    $(compile) pyproject.toml $(LOCKS)/$$stack.in --extra otlp -c $(LOCKS)/core.txt \
-	        $$([ ! -e $$overrides ] || echo --overrides $$overrides) -o $(LOCKS)/$$stack.txt; \
-	done
-	@$(compile) docs/examples/chat_server/requirements.in -c $(LOCKS)/formers.txt --overrides $(LOCKS)/formers.overrides.in \
-	    -o docs/examples/chat_server/requirements.txt
-	@$(compile) $(LOCKS)/lint.in -c $(LOCKS)/core.txt -o $(LOCKS)/lint.txt
-	@$(compile) $(LOCKS)/model.in --no-deps -o $(LOCKS)/model.txt
-	@$(compile) $(LOCKS)/uv.in -o $(LOCKS)/uv.txt
-# No index is named in a lock: packages come from the registry that the machine is set up for.
-compile = $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+	@$(compile) $(PROJECT) core.in -o core.txt
+	@$(compile) $(PROJECT) core-oldest.in --resolution lowest-direct -o core-oldest.txt
+	@$(compile) $(PROJECT) formers.in -c core.txt -o formers.txt
+	@$(compile) $(PROJECT) paddlenlp3.in -c core.txt -o paddlenlp3.txt
+	@$(compile) $(PROJECT) paddlenlp2.in -c core.txt --overrides paddlenlp2.overrides.in -o paddlenlp2.txt
+	@$(compile) $(EXAMPLE)/requirements.in -c formers.txt -o $(EXAMPLE)/requirements.txt
+	@$(compile) lint.in -c core.txt -o lint.txt
+	@$(compile) model.in --no-deps -o model.txt
+	@$(compile) uv.in -o uv.txt
+PROJECT := ../../pyproject.toml --extra otlp
+EXAMPLE := ../../docs/examples/chat_server
+# No index is named in a lock: packages come from the registry that the machine is set up for. It runs in the folder of
+# the locks, where uv.toml corrects what packages declare wrongly (and stands in for a uv.toml of the user).
+compile = $(UV) --directory $(LOCKS) --config-file uv.toml pip compile --quiet --universal --python-version 3.10 \
+    --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 
 clean: ## Remove what was made here: environments, tools, builds, caches
 	@rm -rf .venv .tools .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -14,10 +14,11 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from rows import Row, row, table
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -33,18 +34,6 @@ GPUS: Final = 8
 CYCLES: Final = 500
 ROUNDS: Final = 9
 MILLISECONDS: Final = 1e3
-
-
-class Row(TypedDict):
-    """One line of the benchmark table."""
-
-    benchmark: str
-    metric: str
-    value: float
-    unit: str
-    goal: float | None
-    baseline: str | None
-    ratio: float | None
 
 
 def run() -> list[Row]:
@@ -63,22 +52,7 @@ def run() -> list[Row]:
 
 def main() -> None:
     """Print the table."""
-    for row in run():
-        goal = f"goal {row['goal']:g}" if row["goal"] is not None else ""
-        ratio = f"{row['ratio']:.2f} x {row['baseline']}" if row["ratio"] is not None else ""
-        sys.stdout.write(f"{row['metric']:52} {row['value']:10.4f} {row['unit']:4} {goal:10} {ratio}\n")
-
-
-def _row(metric: str, value: float, unit: str, goal: float | None = None, baseline: float | None = None) -> Row:
-    return Row(
-        benchmark="sampler",
-        metric=metric,
-        value=value,
-        unit=unit,
-        goal=goal,
-        baseline="a loop of nvidia-ml-py calls" if baseline else None,
-        ratio=value / baseline if baseline else None,
-    )
+    sys.stdout.write(table(run()) + "\n")
 
 
 def _cycle(pynvml: Any) -> list[Row]:
@@ -90,8 +64,8 @@ def _cycle(pynvml: Any) -> list[Row]:
     pynvml.nvmlShutdown()
     source.close()
     return [
-        _row(f"CPU time of one sampler cycle, {GPUS} GPUs", ours, "ms", 1.0, loop),
-        _row("  the same by hand", loop, "ms"),
+        row("sampler", f"CPU time of one cycle, {GPUS} GPUs", ours, "ms", goal=1.0, over=("nvidia-ml-py calls", loop)),
+        row("sampler", "the same values by a loop of nvidia-ml-py calls", loop, "ms"),
     ]
 
 
@@ -118,7 +92,7 @@ def _collection() -> list[Row]:
     cost = _median(reader.get_metrics_data, 50)
     reporting.stop()
     provider.shutdown()
-    return [_row(f"CPU time of one collection, {GPUS} GPUs, SDK included", cost, "ms", 2.0)]
+    return [row("sampler", f"CPU time of one collection, {GPUS} GPUs, SDK included", cost, "ms", goal=2.0)]
 
 
 def _history() -> Row:
@@ -133,7 +107,7 @@ def _history() -> Row:
     size = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     source.close()
-    return _row(f"memory of a full history, {CAPACITY} snapshots of {GPUS} GPUs", size / 2**20, "MiB")
+    return row("sampler", f"memory of a full history, {CAPACITY} snapshots of {GPUS} GPUs", size / 2**20, "MiB")
 
 
 def _thread() -> list[Row]:
@@ -147,7 +121,7 @@ def _thread() -> list[Row]:
         time.sleep(seconds)
         share = (time.process_time() - before) / seconds * 100
         sampler.stop("benchmark")
-        rows.append(_row(f"share of one core at an interval of {interval:g} s", share, "%", goal))
+        rows.append(row("sampler", f"share of one core at an interval of {interval:g} s", share, "%", goal=goal))
     return rows
 
 

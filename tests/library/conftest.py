@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import pytest
 import stacks
+from opentelemetry import context, trace
+from opentelemetry.context import Context
 from recording import Recorder
 
 from library.expected import Prompts, rows_of
@@ -27,6 +29,7 @@ _WARNINGS_OF_THE_LIBRARIES: Final = (
     "ignore:The distutils package is deprecated:DeprecationWarning",
     "ignore:invalid escape sequence:DeprecationWarning",
     "ignore:invalid escape sequence:SyntaxWarning",
+    "ignore:The Op.feed. is not support to set device:UserWarning",
     "ignore:.pydantic.config.Extra. is deprecated:DeprecationWarning",
     "ignore:(?s).*paddle.incubate.nn.functional.swiglu",
 )
@@ -48,6 +51,15 @@ def stack() -> stacks.Stack:
 def untouched() -> dict[type, dict[str, Any]]:
     """What the patched classes held before anything was ever patched, by class."""
     return {kind: dict(vars(kind)) for kind in STACK.patched_classes()}
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_current() -> Iterator[None]:
+    """Fail every test that leaves a span current: later spans would become its children."""
+    yield
+    left = trace.get_current_span()
+    context.attach(Context())  # only the guilty test fails
+    assert left is trace.INVALID_SPAN, f"{left} is still current"
 
 
 @pytest.fixture(scope="session")

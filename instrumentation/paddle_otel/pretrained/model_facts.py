@@ -2,8 +2,7 @@
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 _BYTES_PER_ELEMENT: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
@@ -14,8 +13,7 @@ _OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "sliding_window", "layer_types", "
 _MULTI_HEAD_TYPES: Final = frozenset({"gpt", "opt"})
 
 
-@dataclass(frozen=True)
-class ParameterFacts:
+class ParameterFacts(NamedTuple):
     """Where a model's parameters are, read off its first one.
 
     Attributes:

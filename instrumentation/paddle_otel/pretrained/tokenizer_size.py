@@ -1,17 +1,15 @@
 """Counts the tokens of tokenizer results and arguments, padding excluded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from paddle_otel.pretrained.tensors import array_of, is_list_of_lists, is_on_host, shape_of
 
 _ROWS_AND_COLUMNS: Final = 2
 
 
-@dataclass(frozen=True)
-class Padding:
+class Padding(NamedTuple):
     """How a tokenizer pads.
 
     Attributes:
@@ -31,8 +29,7 @@ def padding_of(tokenizer: Any) -> Padding:
     return Padding(pad_id, is_end=pad_id == getattr(tokenizer, "eos_token_id", None))
 
 
-@dataclass(frozen=True)
-class EncodedSize:
+class EncodedSize(NamedTuple):
     """How large a tokenizer's result is.
 
     Attributes:

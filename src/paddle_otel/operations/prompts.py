@@ -14,8 +14,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paddle_otel.forking import call_in_forked_child
 
@@ -27,8 +26,7 @@ MAXIMUM_HELD: Final = 256
 through all of them stays short where a program keeps every encoding of a data set."""
 
 
-@dataclass(frozen=True)
-class Prompt:
+class Prompt(NamedTuple):
     """How a prompt was made.
 
     Attributes:

@@ -2,13 +2,12 @@
 
 import atexit
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard
 from paddle_otel.sampling.history import CAPACITY, History
 from paddle_otel.sampling.snapshot import Snapshot
@@ -50,7 +49,7 @@ class Sampler:
         self._reported_hangs: set[str] = set()
         self._exiting = False
         self._make_anew()
-        _call_in_forked_children(self._make_anew)
+        call_in_forked_child(self._make_anew)
 
     def _make_anew(self) -> None:
         """Everything that does not survive a fork: locks, the thread, open devices, and the parent's snapshots."""
@@ -166,16 +165,3 @@ class Sampler:
         if worker is not None:
             worker.end(Ending.KEEP)
             worker.join(EXIT_SECONDS)
-
-
-def _call_in_forked_children(method: Callable[[], None]) -> None:
-    # Cannot be unregistered, hence weak.
-    reference = weakref.WeakMethod(method)
-
-    def call() -> None:
-        alive = reference()
-        if alive is not None:
-            alive()
-
-    if hasattr(os, "register_at_fork"):  # Windows cannot fork
-        os.register_at_fork(after_in_child=call)

@@ -62,7 +62,7 @@ def _point(metric: Metric, gpu: int) -> Any:
         ("hw.temperature", "Cel", GAUGE, 61.0, {"hw.sensor_location": "gpu"}),
     ],
 )
-def test_metric(  # noqa: PLR0913, PLR0917 - one line of the table per metric
+def test_metric(
     reader: InMemoryMetricReader,
     name: str,
     unit: str,
