@@ -29,7 +29,8 @@ _WARNINGS_OF_THE_LIBRARIES: Final = (
     "ignore:The distutils package is deprecated:DeprecationWarning",
     "ignore:invalid escape sequence:DeprecationWarning",
     "ignore:invalid escape sequence:SyntaxWarning",
-    "ignore:The Op.feed. is not support to set device:UserWarning",
+    "ignore:The Op.(feed|fetch). is not support to set device:UserWarning",
+    "ignore:The Attr.force_cpu. of Op.fill_constant. will be deprecated:UserWarning",
     "ignore:.pydantic.config.Extra. is deprecated:DeprecationWarning",
     "ignore:(?s).*paddle.incubate.nn.functional.swiglu",
 )

@@ -68,6 +68,18 @@ def test_without_a_mask_everything_counts_where_padding_ends_sequences(
     assert facts(generation(observed)) == typed(expected_attributes(rows_of(ids), {0}, 4, 10))
 
 
+def test_without_a_mask_a_list_of_end_ids_leaves_the_padding_id_padding(
+    observed: Recorder, maskless: Any, prompts: Prompts
+) -> None:
+    """The library compares the padding id with the whole list: it is padding although it also ends sequences."""
+    options = {"max_new_tokens": 4, "pad_token_id": 0, "eos_token_id": [0, 2]}
+    masked, _ = maskless.generate(**prompts.both, **options)
+    observed.clear_spans()
+    ids, _ = maskless.generate(**prompts.tensors(prompts.ids), **options)
+    assert rows_of(ids) == rows_of(masked)
+    assert facts(generation(observed)) == typed(expected_attributes(rows_of(ids), {0, 2}, 4, prompts.tokens))
+
+
 def test_several_ids_may_end_a_sequence(
     observed: Recorder, llama: Any, prompts: Prompts, continuation: list[list[int]]
 ) -> None:

@@ -31,6 +31,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:The .pad_to_max_length. argument is deprecated:FutureWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_is_counted_once(name: str, observed: Recorder, stack: stacks.Stack, tokenizer: Any) -> None:
     """One duration, one count, no padding; the result is the library's."""
