@@ -1,33 +1,22 @@
 """What differs between the three pinned stacks, so that one test serves all of them.
 
 ``PADDLE_OTEL_TEST_STACK`` names the stack whose environment runs the tests. Models have random weights and are as small
-as their classes allow; tokenizers have a vocabulary of whole words (:data:`WORDS`). Nothing is downloaded.
+as their classes allow; tokenizers know a few whole words (:mod:`library.words`). Nothing is downloaded.
 """
 
 import importlib
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from library.words import PADDLE_TEMPLATE, WORDS, write_fast_tokenizer
+
 VARIABLE: Final = "PADDLE_OTEL_TEST_STACK"
 VOCABULARY_SIZE: Final = 100
 PAD, BOS, EOS = 0, 1, 2
 WEIGHTS_SEED: Final = 20
-
-SPECIAL_WORDS: Final = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "endofturn")
-TEMPLATE_WORDS: Final = ("userturn", "assistantturn")
-PLAIN_WORDS: Final = ("what", "is", "the", "capital", "of", "france", "paris", "a", "river", "runs", "through", "it")
-WORDS: Final = (*SPECIAL_WORDS, *TEMPLATE_WORDS, *PLAIN_WORDS)
-"""The vocabulary of the tokenizers; a word's id is its position."""
-
-JINJA_TEMPLATE: Final = (
-    "{% for message in messages %}userturn {{ message['content'] }} endofturn {% endfor %}"
-    "{% if add_generation_prompt %}assistantturn{% endif %}"
-)
-PADDLE_TEMPLATE: Final = {"query": "userturn {{query}} endofturn assistantturn"}
 
 _IDS: Final = {"pad_token_id": PAD, "bos_token_id": BOS, "eos_token_id": EOS, "vocab_size": VOCABULARY_SIZE}
 _SIZES: Final = {
@@ -153,33 +142,6 @@ def _fast_tokenizer(stack: Stack, folder: Path) -> Any:
     return getattr(stack.module("transformers"), name).from_pretrained(str(folder))
 
 
-def write_fast_tokenizer(folder: Path, class_name: str) -> None:
-    """Write ``tokenizer.json`` and ``tokenizer_config.json`` of a tokenizer of whole words."""
-    plain = {"lstrip": False, "rstrip": False, "normalized": False, "single_word": False, "special": True}
-    tokenizer = {
-        "version": "1.0",
-        "added_tokens": [{"id": WORDS.index(word), "content": word, **plain} for word in SPECIAL_WORDS],
-        "pre_tokenizer": {"type": "WhitespaceSplit"},
-        "model": {
-            "type": "WordLevel",
-            "vocab": {word: index for index, word in enumerate(WORDS)},
-            "unk_token": "[UNK]",
-        },
-    }
-    config = {
-        "tokenizer_class": class_name,
-        "pad_token": "[PAD]",
-        "unk_token": "[UNK]",
-        "eos_token": "endofturn",
-        "padding_side": "left",
-        "model_max_length": 64,
-        "clean_up_tokenization_spaces": False,
-        "chat_template": JINJA_TEMPLATE,
-    }
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-    (folder / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
-
-
 def _slow_tokenizer(stack: Stack, folder: Path) -> Any:
     vocabulary = folder / "vocab.txt"
     vocabulary.write_text("\n".join(WORDS), encoding="utf-8")
@@ -196,12 +158,8 @@ _PADDLENLP_TOKENIZER_CLASSES: Final = (
 _LLAMA: Final = ModelKind("LlamaForCausalLM", "LlamaConfig", _GROUPED, cache_is_told=True)
 _PADDLENLP: Final = {
     "llama": _LLAMA,
-    "gpt": ModelKind(
-        "GPTForCausalLM", "GPTConfig", {**_IDS, **_SIZES, "eol_token_id": EOS}, cache_is_told=True
-    ),
-    "opt": ModelKind(
-        "OPTForCausalLM", "OPTConfig", {**_IDS, **_SIZES, "word_embed_proj_dim": 32}, cache_is_told=True
-    ),
+    "gpt": ModelKind("GPTForCausalLM", "GPTConfig", {**_IDS, **_SIZES, "eol_token_id": EOS}, cache_is_told=True),
+    "opt": ModelKind("OPTForCausalLM", "OPTConfig", {**_IDS, **_SIZES, "word_embed_proj_dim": 32}, cache_is_told=True),
     "bloom": ModelKind("BloomForCausalLM", "BloomConfig", {**_IDS, "hidden_size": 32, "n_layer": 2, "n_head": 4}),
     "t5": ModelKind(
         "T5ForConditionalGeneration",

@@ -107,7 +107,7 @@ class Stub:
     criteria_list: Any
 
 
-def make_stub(  # noqa: PLR0913 - each has a default, and tests vary one or two
+def make_stub(
     library: Library = "paddleformers",
     *,
     steps: int = 3,

@@ -177,7 +177,11 @@ class _PatchedFunction(_FunctionWrapper):
         return self._self_patched_name
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__wrapped__.__qualname__  # a global name, as for the plain function
+        # By name, as the plain function.
+        if isinstance(self._self_patched_owner, ModuleType):
+            return self.__wrapped__.__qualname__  # a module cannot be pickled, but a global name is enough
+        # Not as a global name: pickle would look it up on the class, which binds it.
+        return getattr, (self._self_patched_owner, self._self_patched_name)
 
     def __copy__(self) -> Any:
         return self  # as for the plain function

@@ -1,8 +1,8 @@
 """What observing ``generate`` and tokenizer calls costs on top of the library: a stub that itself costs nothing."""
 
 import gc
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import psutil
@@ -13,15 +13,17 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from rows import Row, extra_costs, row
-from stub_model import GenerationMixin, Model, PaddleTokenizerMixin, install
 
 from paddle_otel.paddleformers import PaddleFormersInstrumentor
+from stub_library import Stub, installed, make_stub, module, tokenizer_of
+from stubs.tensors import StubTensor
 
-PROMPT = np.arange(3, 35).reshape(1, 32)
-MASK = np.ones_like(PROMPT)
+STEPS = 8
+COLUMNS = 32
 LONG = 1000
 MANY = 100_000
 WARM = 20_000
+LIBRARY = "paddleformers"
 
 
 class _Discard(SpanExporter):
@@ -36,15 +38,17 @@ def run() -> list[Row]:
     Returns:
         The rows of the table.
     """
-    install()
-    plain_generate, plain_call = GenerationMixin.generate, PaddleTokenizerMixin.__call__
-    model, tokenizer, instrumentor = Model(), PaddleTokenizerMixin(), PaddleFormersInstrumentor()
+    with installed():
+        return _measured()
 
-    def generate() -> Any:
-        return model.generate(PROMPT, attention_mask=MASK, max_new_tokens=8)
 
-    def plain() -> Any:
-        return plain_generate(model, PROMPT, attention_mask=MASK, max_new_tokens=8)
+def _measured() -> list[Row]:
+    plain_generate = _own(module(f"{LIBRARY}.generation.utils").GenerationMixin, "generate")
+    tokenizer = _tokenizer_that_costs_nothing()
+    plain_call = _own(module(f"{LIBRARY}.transformers.tokenizer_utils").PaddleTokenizerMixin, "__call__")
+    instrumentor = PaddleFormersInstrumentor()
+    stub = make_stub(LIBRARY, steps=STEPS, columns=COLUMNS)
+    generate, plain = _observed_and_plain(stub, plain_generate)
 
     rows: list[Row] = []
     instrumentor.instrument()
@@ -53,25 +57,19 @@ def run() -> list[Row]:
     rows.append(row("generate", "no SDK, p95", idle.p95, "us"))
     instrumentor.uninstrument()
 
-    traces, metrics = (
-        TracerProvider(shutdown_on_exit=False),
-        MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False),
-    )
+    traces = TracerProvider(shutdown_on_exit=False)
+    metrics = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     traces.add_span_processor(BatchSpanProcessor(_Discard()))
-    hand = ByHand(traces, metrics)
-    unwrapped = type("Unwrapped", (Model,), {"generate": plain_generate})()
+    hand = ByHand(traces, metrics, stub, plain_generate)
     instrumentor.instrument(tracer_provider=traces, meter_provider=metrics)
-    costs = extra_costs(
-        plain,
-        {"ours": generate, "hand": lambda: hand.generate(unwrapped, PROMPT, MASK, max_new_tokens=8)},
-    )
+    costs = extra_costs(plain, {"ours": generate, "hand": lambda: hand.generate(max_new_tokens=STEPS)})
     ours, by_hand = costs["ours"], costs["hand"]
     baseline = ("by hand", by_hand.median)
     rows.append(row("generate", "SDK and batch processor, median", ours.median, "us", goal=200, over=baseline))
     rows.append(row("generate", "SDK and batch processor, p95", ours.p95, "us", over=("by hand", by_hand.p95)))
     rows.append(row("generate", "the same spans and histograms by hand, median", by_hand.median, "us"))
     rows.append(row("generate", "median, as a ratio to by hand", ours.median / by_hand.median, "x", goal=1.2))
-    rows.extend(_steps(plain, generate))
+    rows.extend(_steps(plain_generate, ours.median))
     rows.extend(_tokenizer(traces, tokenizer, plain_call))
     rows.extend(_memory(generate))
     instrumentor.uninstrument()
@@ -80,22 +78,41 @@ def run() -> list[Row]:
     return rows
 
 
-def _steps(plain: Any, generate: Any) -> list[Row]:
-    short = GenerationMixin.steps
-    few = extra_costs(plain, {"ours": generate})["ours"]
-    GenerationMixin.steps = LONG
+def _own(kind: type[Any], name: str) -> Any:
+    return kind.__dict__[name]  # the function itself, which stays as it is when the class is patched
+
+
+def _tokenizer_that_costs_nothing() -> Any:
+    def encode(_: Any, *__: Any, **___: Any) -> list[int]:
+        return list(range(COLUMNS))
+
+    # An encode of its own, so that the plain call has nothing observed inside it.
+    kind = cast("type[Any]", type(tokenizer_of(LIBRARY)))
+    return type("Tokenizer", (kind,), {"encode": encode})()
+
+
+def _observed_and_plain(stub: Stub, plain_generate: Any) -> tuple[Callable[[], Any], Callable[[], Any]]:
+    model, ids, mask = stub.model, stub.input_ids, StubTensor(np.ones((1, COLUMNS), dtype=np.int64))
+    return (
+        lambda: model.generate(ids, attention_mask=mask, max_new_tokens=STEPS),
+        lambda: plain_generate(model, ids, attention_mask=mask, max_new_tokens=STEPS),
+    )
+
+
+def _steps(plain_generate: Any, few: float) -> list[Row]:
+    generate, plain = _observed_and_plain(make_stub(LIBRARY, steps=LONG, columns=COLUMNS), plain_generate)
     many = extra_costs(plain, {"ours": generate})["ours"]
-    GenerationMixin.steps = short
-    each = (many.median - few.median) / (LONG - short)
-    return [row("generate", f"each decode step, of {LONG}", each, "us", goal=5)]
+    return [row("generate", f"each decode step, of {LONG}", (many.median - few) / (LONG - STEPS), "us", goal=5)]
 
 
 def _tokenizer(traces: TracerProvider, tokenizer: Any, plain_call: Any) -> list[Row]:
+    text = "a text of several words"
+
     def plain() -> Any:
-        return plain_call(tokenizer, "text")
+        return plain_call(tokenizer, text)
 
     def call() -> Any:
-        return tokenizer("text")
+        return tokenizer(text)
 
     alone = extra_costs(plain, {"ours": call})["ours"]
     with trace.use_span(traces.get_tracer("request").start_span("request"), end_on_exit=True):

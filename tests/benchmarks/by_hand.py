@@ -3,8 +3,11 @@
 import time
 from typing import Any
 
+import numpy as np
 from opentelemetry import trace
-from stub_model import StoppingCriteriaList
+
+from stub_library import Stub
+from stubs.tensors import StubTensor
 
 ATTRIBUTES = {
     "gen_ai.operation.name": "text_completion",
@@ -38,7 +41,10 @@ class _StepTimes:
 class ByHand:
     """A hand-instrumented model."""
 
-    def __init__(self, tracer_provider: Any, meter_provider: Any) -> None:
+    def __init__(self, tracer_provider: Any, meter_provider: Any, stub: Stub, plain_generate: Any) -> None:
+        self._stub = stub
+        self._plain_generate = plain_generate
+        self._mask = StubTensor(np.ones(stub.input_ids.shape, dtype=np.int64))
         self._tracer = tracer_provider.get_tracer("by hand")
         meter = meter_provider.get_meter("by hand")
         names = ("duration", "request_duration", "first_token", "per_token", "usage")
@@ -46,18 +52,17 @@ class ByHand:
             name: meter.create_histogram(name, explicit_bucket_boundaries_advisory=SECONDS) for name in names
         }
 
-    def generate(self, model: Any, ids: Any, mask: Any, **options: Any) -> Any:
+    def generate(self, **options: Any) -> Any:
         """Generate and write it down."""
         start, times = time.time_ns(), _StepTimes()
         name = "text_completion stub"
         with self._tracer.start_as_current_span(name, attributes=ATTRIBUTES, end_on_exit=False) as span:
-            result = model.generate(
-                ids, attention_mask=mask, stopping_criteria=StoppingCriteriaList([times]), **options
-            )
+            criteria = self._stub.criteria_list([times])
+            result = self._plain_generate(self._stub.model, self._stub.input_ids, stopping_criteria=criteria, **options)
             end = time.time_ns()
             first = (times.first - start) / 1e9
             each = (end - times.first) / 1e9 / (times.steps - 1)
-            tokens_in, tokens_out = int(mask.sum()), int((result[0] != END_ID).sum())
+            tokens_in, tokens_out = int(self._mask.numpy().sum()), int((result[0].numpy() != END_ID).sum()) + 1
             span.set_attributes(
                 {
                     "gen_ai.request.max_tokens": options["max_new_tokens"],

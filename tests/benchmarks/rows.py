@@ -43,7 +43,7 @@ class Cost:
     p95: float
 
 
-def row(  # noqa: PLR0913 - one parameter per column
+def row(
     benchmark: str,
     metric: str,
     value: float,

@@ -1,5 +1,6 @@
 """Byte pair encoding by its definition, for text in ASCII: counts the tokens of a real model without any library."""
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -47,7 +48,7 @@ class BytePairs:
         """Merge the pair that was learnt first, again and again, until no pair is left that was learnt."""
         pieces = list(word)
         while len(pieces) > 1:
-            pairs = list(zip(pieces, pieces[1:], strict=False))
+            pairs = list(itertools.pairwise(pieces))
             best = min(pairs, key=lambda pair: self._ranks.get(pair, len(self._ranks)))
             if best not in self._ranks:
                 break

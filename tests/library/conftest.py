@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import stacks
 from opentelemetry import context, trace
 from opentelemetry.context import Context
-from recording import Recorder
 
-from library.expected import Prompts, rows_of
+import stacks
+from library.expected import Prompts, held_by, rows_of
+from recording import Recorder
 
 STACK: Final = stacks.current()
 
@@ -51,7 +51,7 @@ def stack() -> stacks.Stack:
 @pytest.fixture(scope="session", autouse=True)
 def untouched() -> dict[type, dict[str, Any]]:
     """What the patched classes held before anything was ever patched, by class."""
-    return {kind: dict(vars(kind)) for kind in STACK.patched_classes()}
+    return {kind: held_by(kind) for kind in STACK.patched_classes()}
 
 
 @pytest.fixture(autouse=True)

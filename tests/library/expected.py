@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.sdk.trace import ReadableSpan
+
 from recording import Recorder
 
 Rows = Sequence[Sequence[int]]
@@ -52,6 +53,11 @@ class Prompts:
         return arguments
 
 
+def held_by(owner: Any) -> dict[str, Any]:
+    """Return what an object or a class itself holds, by name."""
+    return dict(owner.__dict__)
+
+
 def rows_of(ids: Any) -> list[list[int]]:
     """Return a tensor of ids as lists."""
     rows: list[list[int]] = ids.tolist()
@@ -94,7 +100,7 @@ def expected_attributes(
         input_tokens: Tokens of all prompts.
         more: Attributes that differ, ``.`` written as ``__``; ``None`` leaves one out.
     """
-    attributes = {
+    attributes: dict[str, Any] = {
         "gen_ai.operation.name": "text_completion",
         "gen_ai.provider.name": "paddlepaddle",
         "gen_ai.request.max_tokens": limit,

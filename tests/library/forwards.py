@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, cast
 
+from typing_extensions import Self
+
 _CERTAIN: Final = 1e4
 
 
@@ -34,7 +36,7 @@ class Forwards:
         """Passes so far."""
         return len(self.times)
 
-    def __enter__(self) -> "Forwards":
+    def __enter__(self) -> Self:
         """Begin to watch."""
         self._hook = self._model.register_forward_post_hook(self._after)
         return self

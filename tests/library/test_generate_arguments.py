@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
-from library.expected import Prompts, attributes_of, expected_attributes, facts, generation, rows_of, typed
+import stacks
+from library.expected import Prompts, attributes_of, expected_attributes, facts, generation, held_by, rows_of, typed
+from recording import Recorder
 
 MAX_TOKENS = "gen_ai.request.max_tokens"
 
@@ -71,9 +71,9 @@ def test_a_keyword_wins_over_the_configuration(
 ) -> None:
     """The configuration asks for nine tokens, the keyword for two; the configuration stays as it was."""
     options = configuration(max_new_tokens=9, eos_token_id=stacks.EOS)
-    before = dict(vars(options))
+    before = held_by(options)
     ids, _ = llama.generate(**prompts.first, generation_config=options, max_new_tokens=2)
-    assert vars(options) == before
+    assert held_by(options) == before
     assert facts(generation(observed)) == typed(expected_attributes(rows_of(ids), {stacks.EOS}, 2, 5))
 
 
@@ -109,7 +109,9 @@ def test_whole_numbers_become_the_type_of_the_attribute(observed: Recorder, llam
     assert found["gen_ai.request.top_k"] == ("int", 3)
 
 
-def test_the_models_own_configuration_is_read_and_kept(observed: Recorder, stack: stacks.Stack, prompts: Prompts) -> None:
+def test_the_models_own_configuration_is_read_and_kept(
+    observed: Recorder, stack: stacks.Stack, prompts: Prompts
+) -> None:
     """Options set on ``model.generation_config`` decide what happens, yet are not this caller's wishes."""
     model = stack.model("llama")
     generation_config = stack.module("generation").GenerationConfig

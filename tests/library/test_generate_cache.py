@@ -4,11 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import CACHE_SIZE, Prompts, attributes_of, generation, typed
 from library.forwards import Forwards
+from recording import Recorder
 
 BEAMS = {"decode_strategy": "beam_search", "num_beams": 4}
 

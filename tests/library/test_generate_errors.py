@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
 from opentelemetry import trace
 from opentelemetry.trace import StatusCode
-from recording import Recorder
 
+import stacks
 from library.expected import CACHE_SIZE, Prompts, attributes_of, expected_attributes, facts, generation, typed
+from recording import Recorder
 
 WRONG_CALLS: dict[str, dict[str, Any]] = {
     "an unknown strategy": {"decode_strategy": "nope"},
@@ -135,7 +135,7 @@ def test_what_the_callers_code_raises_passes_through(
     assert observed.point("paddle.request.active").value == 0
 
 
-def test_nothing_of_a_failure_remains(observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts) -> None:
+def test_nothing_of_a_failure_remains(observed: Recorder, llama: Any, prompts: Prompts) -> None:
     """No span stays current, and the next generation is a trace of its own."""
     raised_by(lambda: llama.generate(**prompts.both, decode_strategy="nope"))
     assert trace.get_current_span() is trace.INVALID_SPAN

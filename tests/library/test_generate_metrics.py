@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, attributes_of, generation, output_tokens, rows_of, seconds
+from recording import Recorder
 
 LABELS = {"gen_ai.operation.name": "text_completion", "gen_ai.provider.name": "paddlepaddle"}
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 SAMPLING = {"decode_strategy": "sampling", "top_k": 5}
 KINDS = sorted(stacks.current().models)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, attributes_of, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 INPUT = "gen_ai.usage.input_tokens"
 
@@ -18,9 +18,7 @@ def test_a_prompt_without_padding(observed: Recorder, llama: Any, prompts: Promp
     assert typed(attributes_of(generation(observed)))[INPUT] == ("int", 5)
 
 
-def test_the_mask_decides_where_padding_also_ends_sequences(
-    observed: Recorder, llama: Any, prompts: Prompts
-) -> None:
+def test_the_mask_decides_where_padding_also_ends_sequences(observed: Recorder, llama: Any, prompts: Prompts) -> None:
     """One id may be both: what the mask covers is padding, the same id inside the prompt is not."""
     arguments = prompts.tensors([[2, 2, 5, 2, 6], [1, 5, 2, 6, 7]], [[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]])
     ids, _ = llama.generate(**arguments, max_new_tokens=6, pad_token_id=2, eos_token_id=2)
@@ -41,7 +39,7 @@ def test_the_mask_may_be_of_any_type(dtype: str, observed: Recorder, llama: Any,
 def test_a_mask_between_positions_leaves_the_count_to_the_padding_id(
     pad: int, counted: tuple[str, int] | None, observed: Recorder, llama: Any, prompts: Prompts, paddle: Any
 ) -> None:
-    """A mask of shape ``[batch, 1, positions, positions]`` counts no tokens: the padding id does, if it is only that."""
+    """A mask of shape ``[batch, 1, positions, positions]`` counts no tokens: the padding id does if it is only that."""
     arguments = prompts.tensors([[pad if token == 0 else token for token in row] for row in prompts.ids])
     mask = paddle.to_tensor(prompts.mask).astype("bool").reshape([2, 1, 1, 5]).expand([2, 1, 5, 5])
     llama.generate(**arguments, attention_mask=mask, max_new_tokens=1, pad_token_id=pad, eos_token_id=2)

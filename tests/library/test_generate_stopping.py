@@ -1,13 +1,13 @@
 """Stopping criteria of the caller keep their meaning, their list and their place."""
 
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 
 class StopsAfter:
@@ -45,9 +45,7 @@ def test_a_criterion_that_stops_gives_that_many_tokens(
     assert facts(generation(observed)) == typed(expected)
 
 
-def test_a_criterion_that_stops_a_search(
-    observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts
-) -> None:
+def test_a_criterion_that_stops_a_search(observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts) -> None:
     """Beams are finished with an end token where the limit allows; counts are those of the returned ids."""
     criteria = stack.module("generation").StoppingCriteriaList([StopsAfter(3)])
     options = {"decode_strategy": "beam_search", "num_beams": 2, "eos_token_id": stacks.EOS}
@@ -92,7 +90,8 @@ def test_a_list_class_of_the_caller_is_kept(
 
         def __call__(self, ids: Any, scores: Any, **_: Any) -> bool:
             assert self.note == "kept"
-            own = [criterion for criterion in self if isinstance(criterion, StopsAfter)]
+            members = cast("list[Any]", self)
+            own = [criterion for criterion in members if isinstance(criterion, StopsAfter)]
             return all([criterion(ids, scores) for criterion in own])  # noqa: C419 - each is to be asked
 
     criteria = StopsWhenAllSay([StopsAfter(2), StopsAfter(3)])
@@ -104,9 +103,7 @@ def test_a_list_class_of_the_caller_is_kept(
     assert generation(observed)
 
 
-def test_the_librarys_own_criteria_work(
-    observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts
-) -> None:
+def test_the_librarys_own_criteria_work(observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts) -> None:
     """A time limit that is over stops after the first token."""
     generation_module = stack.module("generation.stopping_criteria")
     late = generation_module.MaxTimeCriteria(max_time=0.0, initial_timestamp=time.time() - 1)

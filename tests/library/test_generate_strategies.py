@@ -1,12 +1,12 @@
 """Every decoding strategy, with counts and finish reasons computed from the returned ids."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from opentelemetry.trace import SpanKind, StatusCode
-from recording import Recorder
 
 from library.expected import Prompts, an_end, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 
 class Strategy(NamedTuple):
@@ -108,8 +108,9 @@ def test_the_result_is_the_same_with_and_without(
     def generate() -> tuple[list[bytes], list[str]]:
         paddle.seed(11)
         result = llama.generate(**prompts.both, **options)
-        assert type(result) is tuple
-        return [part.numpy().tobytes() for part in result], [str(part.dtype) for part in result]
+        assert isinstance(result, tuple)
+        parts = cast("tuple[Any, ...]", result)
+        return [part.numpy().tobytes() for part in parts], [str(part.dtype) for part in parts]
 
     alone = generate()
     recorder: Recorder = request.getfixturevalue("observed")

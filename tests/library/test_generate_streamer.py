@@ -5,11 +5,11 @@ import time
 from typing import Any
 
 import pytest
-import stacks
 from opentelemetry import trace
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, attributes_of, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 CHUNK = "gen_ai.response.time_to_first_chunk"
 FIRST = "paddle.time_to_first_token"

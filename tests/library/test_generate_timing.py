@@ -4,12 +4,12 @@ import time
 from typing import Any
 
 import pytest
-import stacks
 from opentelemetry.trace import SpanKind
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, attributes_of, generation, output_tokens, seconds, typed
 from library.forwards import Forwards
+from recording import Recorder
 
 FIRST = "paddle.time_to_first_token"
 EACH = "paddle.time_per_output_token"

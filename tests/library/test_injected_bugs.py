@@ -1,14 +1,15 @@
 """A bug of ours changes nothing for the caller, and is logged once."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, generations, rows_of
 from library.tokens import plain
+from recording import Recorder
 
 # Each of these takes part in observing a generation.
 GENERATION_SITES = (
@@ -47,10 +48,14 @@ def bug(*_: Any, **__: Any) -> Any:
 
 
 @pytest.fixture
-def broken(monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Any) -> Any:
+def broken(monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Any) -> Callable[[str], None]:
     """Breaks the function of ours whose path it is given."""
     telemetry_trouble.expected = True
-    return lambda path: monkeypatch.setattr(path, bug)
+
+    def break_it(path: str) -> None:
+        monkeypatch.setattr(path, bug)
+
+    return break_it
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -59,13 +64,13 @@ def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [message for message in messages if message.startswith("Telemetry failed")]
 
 
+@pytest.mark.usefixtures("observed")
 @pytest.mark.parametrize("site", GENERATION_SITES)
 def test_a_generation_goes_on(
     site: str,
-    observed: Recorder,
     llama: Any,
     prompts: Prompts,
-    broken: Any,
+    broken: Callable[[str], None],
     caplog: pytest.LogCaptureFixture,
     continuation: list[list[int]],
 ) -> None:
@@ -84,9 +89,10 @@ def test_a_generation_goes_on(
         assert SECRET not in warning
 
 
+@pytest.mark.usefixtures("observed")
 @pytest.mark.parametrize("site", GENERATION_SITES)
 def test_a_failing_generation_fails_as_it_does(
-    site: str, observed: Recorder, llama: Any, prompts: Prompts, broken: Any
+    site: str, llama: Any, prompts: Prompts, broken: Callable[[str], None]
 ) -> None:
     """The library's exception, not ours."""
     broken(site)
@@ -117,7 +123,7 @@ def test_a_tokenizer_goes_on(
     observed: Recorder,
     stack: stacks.Stack,
     tokenizer: Any,
-    broken: Any,
+    broken: Callable[[str], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Encoding and decoding return what they return, inside a recording span; one warning."""
@@ -128,15 +134,16 @@ def test_a_tokenizer_goes_on(
         return [plain(encoding), tokenizer.batch_decode(encoding["input_ids"]), text, tokenizer(text)["input_ids"]]
 
     broken(site)
-    with observed.tracer_provider.get_tracer("a service").start_as_current_span("request"):
-        with caplog.at_level(logging.WARNING):
-            with_us = [results(), results()]
+    tracer = observed.tracer_provider.get_tracer("a service")
+    with tracer.start_as_current_span("request"), caplog.at_level(logging.WARNING):
+        with_us = [results(), results()]
     assert len(warnings_of(caplog)) == 1
     assert SECRET not in warnings_of(caplog)[0]
     stack.new_instrumentor().uninstrument()
     assert with_us == [results()] * 2
 
 
+@pytest.mark.usefixtures("observed")
 @pytest.mark.parametrize(
     "site",
     [
@@ -147,7 +154,7 @@ def test_a_tokenizer_goes_on(
     ],
 )
 def test_a_load_goes_on(
-    site: str, observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts, broken: Any, tmp_path: Any
+    site: str, stack: stacks.Stack, llama: Any, prompts: Prompts, broken: Callable[[str], None], tmp_path: Any
 ) -> None:
     """The model is loaded and generates."""
     llama.save_pretrained(str(tmp_path))

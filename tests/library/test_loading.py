@@ -3,14 +3,14 @@
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
-import stacks
 from opentelemetry.trace import SpanKind, StatusCode
-from recording import Recorder
 
+import stacks
 from library.expected import attributes_of, generation, rows_of, seconds, typed
+from recording import Recorder
 
 MODEL = "tiny-llama-7"
 BOUNDS = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
@@ -105,8 +105,9 @@ def test_a_model_that_is_being_loaded(
     assert states(observed) == {**NONE, "ready": 1}
 
 
+@pytest.mark.usefixtures("observed")
 def test_the_model_is_the_same_as_without(
-    observed: Recorder, load: Callable[..., Any], llama: Any, prompts: Any, stack: stacks.Stack
+    load: Callable[..., Any], llama: Any, prompts: Any, stack: stacks.Stack
 ) -> None:
     """Class, weights and answers."""
     loaded = load()
@@ -182,8 +183,8 @@ def test_a_tokenizer_is_loaded_once(
     tokenizer.save_pretrained(str(place))
     observed.clear_spans()
     before = sum(point.count for point in observed.points("paddle.model.load.duration"))
-    class_ = stack.module("transformers").AutoTokenizer if automatic else type(tokenizer)
-    loaded = class_.from_pretrained(str(place))
+    class_ = stack.module("transformers").AutoTokenizer if automatic else cast("Any", type(tokenizer))
+    loaded: Any = class_.from_pretrained(str(place))
     assert loaded.decode(loaded("what is", add_special_tokens=False)["input_ids"]) == "what is"
     (span,) = observed.spans()
     assert span.name == "load_model some-tokenizer"

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.byte_pairs import BytePairs
 from library.expected import CACHE_SIZE, attributes_of, expected_attributes, facts, generation, rows_of, seconds, typed
+from recording import Recorder
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "chat_server" / "smollm2.py"
 NAME = "smollm2-135m-instruct"
@@ -87,9 +87,7 @@ def test_the_capital_of_france(
     assert (byte_pairs.decode(row[:-1]), row[-1]) == (ANSWER, END)
     operation = "text_completion" if way == "ids" else "chat"
     named = {"gen_ai__request__model": NAME, "gen_ai__response__model": NAME}
-    expected = expected_attributes(
-        [row], {END}, 32, len(prompt), gen_ai__operation__name=operation, **named
-    )
+    expected = expected_attributes([row], {END}, 32, len(prompt), gen_ai__operation__name=operation, **named)
     assert expected["gen_ai.usage.output_tokens"] == 8
     assert expected["gen_ai.response.finish_reasons"] == ("stop",)
     span = generation(measured)

@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-import stacks
 import wrapt
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from recording import Recorder
 
-from library.expected import Prompts, attributes_of, generation, generations, rows_of
+import stacks
+from library.expected import Prompts, attributes_of, generation, generations, held_by, rows_of
+from recording import Recorder
 
 
 def contents(kind: type) -> dict[str, Any]:
@@ -25,9 +25,12 @@ def test_every_class_is_as_it_was(
     for _ in range(3):
         instrumentor = stack.new_instrumentor()
         instrumentor.instrument(**recorder.providers)
-        changed = [kind for kind, before in untouched.items() if vars(kind).keys() != before.keys() or any(
-            vars(kind)[name] is not value for name, value in before.items()
-        )]
+        changed = [
+            kind
+            for kind, before in untouched.items()
+            if vars(kind).keys() != before.keys()
+            or any(vars(kind)[name] is not value for name, value in before.items())
+        ]
         assert len(changed) >= len(untouched) - 1
         instrumentor.uninstrument()
         for kind, before in untouched.items():
@@ -86,8 +89,8 @@ def test_somebody_elses_wrapper_stays(
     stack: stacks.Stack, recorder: Recorder, llama: Any, prompts: Prompts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wrapper that was put on top of ours is not taken out with it; ours is silent below it."""
-    mixin = stack.module("generation.utils").GenerationMixin
-    monkeypatch.setattr(mixin, "generate", vars(mixin)["generate"])  # put back at the end of the test
+    mixin: Any = stack.module("generation.utils").GenerationMixin
+    monkeypatch.setattr(mixin, "generate", held_by(mixin)["generate"])  # put back at the end of the test
     instrumentor = stack.new_instrumentor()
     instrumentor.instrument(**recorder.providers)
     calls: list[int] = []
@@ -97,10 +100,10 @@ def test_somebody_elses_wrapper_stays(
         return wrapped(*args, **kwargs)
 
     wrapt.wrap_function_wrapper(stack.module("generation.utils"), "GenerationMixin.generate", theirs)
-    on_top = vars(mixin)["generate"]
+    on_top = held_by(mixin)["generate"]
     llama.generate(**prompts.first, max_new_tokens=1)
     instrumentor.uninstrument()
-    assert vars(mixin)["generate"] is on_top
+    assert held_by(mixin)["generate"] is on_top
     llama.generate(**prompts.first, max_new_tokens=1)
     assert len(calls) == 2
     assert len(generations(recorder)) == 1
@@ -116,9 +119,7 @@ def test_suppressed_generations_are_not_seen(observed: Recorder, llama: Any, pro
     assert suppressed == rows_of(llama.generate(**options)[0])
 
 
-def test_a_trace_that_is_sampled_out_is_still_measured(
-    stack: stacks.Stack, llama: Any, prompts: Prompts
-) -> None:
+def test_a_trace_that_is_sampled_out_is_still_measured(stack: stacks.Stack, llama: Any, prompts: Prompts) -> None:
     """No spans, all metrics."""
     recorder = Recorder(sampler=ALWAYS_OFF)
     instrumentor = stack.new_instrumentor()

@@ -4,16 +4,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import stacks
 from opentelemetry import trace
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, attributes_of, expected_attributes, facts, generation, generations, rows_of, typed
+from recording import Recorder
 
 THREADS = 8
 
 
-def test_eight_at_a_time_keep_their_own_spans(observed: Recorder, llama: Any, prompts: Prompts, paddle: Any) -> None:
+def test_eight_at_a_time_keep_their_own_spans(observed: Recorder, llama: Any, paddle: Any) -> None:
     """Each thread has a request of its own, a prompt of its own length and a limit of its own."""
     tracer = observed.tracer_provider.get_tracer("a service")
     begin = threading.Barrier(THREADS)

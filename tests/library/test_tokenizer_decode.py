@@ -4,18 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
-from recording import Recorder
 
+import stacks
 from library.expected import attributes_of, typed
+from library.words import WORDS
+from recording import Recorder
 
 DURATION = "paddle.tokenizer.duration"
 TOKENS = "paddle.tokenizer.tokens"
-WHAT, IS, IT = (stacks.WORDS.index(word) for word in ("what", "is", "it"))
-PAD, END = stacks.PAD, stacks.WORDS.index("endofturn")
+WHAT, IS, IT = (WORDS.index(word) for word in ("what", "is", "it"))
+PAD, END = stacks.PAD, WORDS.index("endofturn")
 
 IDS: dict[str, tuple[int, Callable[[Any], Any]]] = {
     "one row": (3, lambda _: [WHAT, IS, IT]),
@@ -29,9 +30,7 @@ IDS: dict[str, tuple[int, Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_decode_counts_what_is_turned_into_text(
-    name: str, observed: Recorder, tokenizer: Any, paddle: Any
-) -> None:
+def test_decode_counts_what_is_turned_into_text(name: str, observed: Recorder, tokenizer: Any, paddle: Any) -> None:
     """Rows that ended early are filled up with padding, which is not counted."""
     tokens, make = IDS[name]
     tokenizer.decode(make(paddle))

@@ -3,10 +3,11 @@
 from typing import Any, NamedTuple
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.tokens import ids_of, plain, tokens_in
+from library.words import WORDS
+from recording import Recorder
 
 DURATION = "paddle.tokenizer.duration"
 TOKENS = "paddle.tokenizer.tokens"
@@ -63,7 +64,7 @@ def specials(result: Any) -> int:
     ids = ids_of(result)
     rows = ids.tolist() if hasattr(ids, "tolist") else ids
     rows = rows if rows and isinstance(rows[0], list) else [rows]
-    return sum(token in (stacks.WORDS.index("[CLS]"), stacks.WORDS.index("[SEP]")) for row in rows for token in row)
+    return sum(token in (WORDS.index("[CLS]"), WORDS.index("[SEP]")) for row in rows for token in row)
 
 
 @pytest.mark.parametrize("name", CALLS)

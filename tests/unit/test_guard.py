@@ -7,7 +7,7 @@ import pytest
 
 from paddle_otel.guard import forget_reported_sites, guard, guarded, report
 
-SECRET = "the user's prompt"  # noqa: S105 - stands for text that must not be logged
+SECRET = "the user's prompt"
 
 
 class BrokenHandler(logging.Handler):

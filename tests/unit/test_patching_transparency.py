@@ -23,6 +23,7 @@ WAYS: dict[str, Callable[[Any], Any]] = {
     "class method of an instance": lambda module: module.shared.made,
     "static method": lambda module: module.Base.plain,
     "function": lambda module: module.function,
+    "function of a class, unbound": lambda module: module.Base.__dict__["method"],
 }
 
 

@@ -59,7 +59,8 @@ class GenerateArguments:
     def output_offset(self) -> int:
         """Positions in front of the new tokens in a result that keeps its prompt (``trunc_input=False``)."""
         if not getattr(getattr(self._model, "config", None), "is_encoder_decoder", False):
-            return self.columns
+            # For embeddings the library puts one beginning-of-sequence token there, however many they are.
+            return self.columns if self.argument("inputs_embeds") is None else 1
         decoder_prompt = shape_of(self.argument("decoder_input_ids"))
         return decoder_prompt[1] if decoder_prompt else 1  # without one, decoding starts from a single start token
 
@@ -72,6 +73,16 @@ class GenerateArguments:
     def beams(self) -> int:
         """Number of beams, 1 without beam search."""
         return int(self.option("num_beams") or 1) if self.strategy == "beam_search" else 1
+
+    @property
+    def full_search_steps(self) -> int | None:
+        """Steps of a beam search that only its limit ends, ``None`` where the caller's criteria may end it too.
+
+        In the step in which all beams are done the library asks no stopping criteria: that step goes unseen.
+        """
+        if self.strategy != "beam_search" or self.argument("stopping_criteria"):
+            return None
+        return self.max_new_tokens
 
     @property
     def choices(self) -> int:
@@ -98,6 +109,14 @@ class GenerateArguments:
         """Id that fills up shorter prompts, ``None`` when there is none."""
         pad = self._token_option("pad_token_id")
         return pad if isinstance(pad, int) else None
+
+    @property
+    def library_attends_to_padding(self) -> bool:
+        """Whether the library, when it makes the attention mask itself, treats the padding id like any other.
+
+        It compares that id with the option as it stands: with one end id, not with the members of a list of them.
+        """
+        return self.pad_id is None or self.pad_id == self._token_option("eos_token_id")
 
     def option(self, name: str) -> Any:
         """Return a generation option's effective value: the keyword, otherwise the generation configuration's.

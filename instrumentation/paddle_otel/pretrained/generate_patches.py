@@ -36,7 +36,7 @@ class GenerateWrapper:
             return self._inside(wrapped, instance, args, kwargs)
         if self._handlers.telemetry.is_idle():
             return wrapped(*args, **kwargs)
-        call = _ObservedCall.start(self._handlers, instance, args, kwargs)
+        call = _ObservedCall.start(self._handlers, self._library, instance, args, kwargs)
         if call is None:
             return wrapped(*args, **kwargs)
         args, kwargs = self._probed(args, kwargs, call.generation)
@@ -50,9 +50,12 @@ class GenerateWrapper:
 
     def _inside(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         outer = _waiting_outer.get()
-        if outer is None:
+        if outer is None or current_generation() is not outer.generation:
             return wrapped(*args, **kwargs)
-        _waiting_outer.set(None)
+        if outer.has_inner:
+            outer.response = GenerationResponse  # several inner calls: which tokens are the outer's is not known
+            return wrapped(*args, **kwargs)
+        outer.has_inner = True
         model, given_args, given_kwargs = instance, args, kwargs
         args, kwargs = self._probed(args, kwargs, outer.generation)
         result = wrapped(*args, **kwargs)
@@ -108,12 +111,12 @@ class _ObservedCall:
     @classmethod
     @guarded("reading the arguments of generate")
     def start(
-        cls, handlers: Handlers, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        cls, handlers: Handlers, library: str, model: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> "_ObservedCall | None":
         if not reports_requests(model):
             return None
         arguments = GenerateArguments(model, args, kwargs)
-        request = generation_request(handlers, model, arguments)
+        request = generation_request(handlers, library, model, arguments)
         generation = Generation.start(handlers.telemetry, handlers.generations, request)
         return None if generation is None else cls(generation, arguments)
 
@@ -121,6 +124,7 @@ class _ObservedCall:
 class _OuterCall:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
+        self.has_inner = False
         self.response: Callable[[], GenerationResponse] = GenerationResponse
 
     @classmethod

@@ -11,11 +11,12 @@ from paddle_otel.pretrained.known_models import KnownModel
 from paddle_otel.pretrained.model_facts import ParameterFacts, bytes_per_element, parameter_facts
 
 
-def generation_request(handlers: Handlers, model: Any, arguments: GenerateArguments) -> GenerationRequest:
+def generation_request(handlers: Handlers, library: str, model: Any, arguments: GenerateArguments) -> GenerationRequest:
     """Describe a ``generate`` call.
 
     Args:
         handlers: Where model names and prompts are remembered.
+        library: ``paddlenlp`` or ``paddleformers``.
         model: The model that is called.
         arguments: The call's arguments.
 
@@ -33,7 +34,9 @@ def generation_request(handlers: Handlers, model: Any, arguments: GenerateArgume
     attributes.update({key: value for key, value in known.items() if value is not None})
     if prompt is not None:
         attributes[a.PADDLE_TOKENIZE_DURATION] = prompt.tokenize_seconds
-    per_row = _cache_bytes_per_position(known_model, arguments, facts)
+    # PaddleNLP takes the option use_cache and caches all the same, whatever it says.
+    is_cached = library == "paddlenlp" or arguments.option("use_cache") is not False
+    per_row = _cache_bytes_per_position(known_model, facts) if is_cached else None
     return GenerationRequest(
         operation=_operation(prompt),
         model=known_model.name,
@@ -43,6 +46,7 @@ def generation_request(handlers: Handlers, model: Any, arguments: GenerateArgume
         attributes=attributes,
         cache_bytes_per_token=None if per_row is None else per_row * rows * max(beams or 1, choices),
         prompt_columns=columns,
+        full_search_steps=arguments.full_search_steps,
     )
 
 
@@ -58,8 +62,8 @@ def _operation(prompt: Prompt | None) -> str:
     return a.OPERATION_CHAT if prompt is not None and prompt.templated else a.OPERATION_TEXT_COMPLETION
 
 
-def _cache_bytes_per_position(model: KnownModel, arguments: GenerateArguments, facts: ParameterFacts) -> int | None:
+def _cache_bytes_per_position(model: KnownModel, facts: ParameterFacts) -> int | None:
     element = bytes_per_element(facts.dtype)
-    if element is None or model.cache_elements is None or arguments.option("use_cache") is False:
+    if element is None or model.cache_elements is None:
         return None
     return model.cache_elements * element

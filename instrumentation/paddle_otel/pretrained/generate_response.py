@@ -42,18 +42,18 @@ def input_tokens(arguments: GenerateArguments) -> int | None:
     """Count the prompt's tokens, each prompt once, without padding.
 
     The attention mask decides where there is a two-dimensional one. Without any the library treats ids equal to the
-    padding id as padding unless that id also ends sequences, and attends to everything otherwise; so do we.
+    padding id as padding unless that id is also the end id, and attends to everything otherwise; so do we.
     """
     mask, ids = arguments.argument("attention_mask"), arguments.input_ids
     mask_shape = shape_of(mask)
     if mask_shape is not None and len(mask_shape) == _ROWS_AND_COLUMNS:
         return int(array_of(mask).astype(bool).sum())
-    if ids is None:
+    if ids is None or (mask is None and arguments.library_attends_to_padding):
         return arguments.rows * arguments.columns
     pad = arguments.pad_id
-    if pad is not None and pad not in arguments.end_ids:
-        return int((array_of(ids) != pad).sum())
-    return arguments.rows * arguments.columns if mask is None else None
+    if mask is not None and (pad is None or pad in arguments.end_ids):
+        return None  # nobody knows which of these are padding
+    return int((array_of(ids) != pad).sum())
 
 
 def _output_ids(arguments: GenerateArguments, result: Any) -> list[list[int]] | None:

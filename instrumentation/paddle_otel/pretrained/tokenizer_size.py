@@ -55,7 +55,7 @@ def encoded_size(result: Any, padding: Padding | None) -> EncodedSize | None:
     Returns:
         The size; ``None`` when the result holds no ids (a rendered chat template, say).
     """
-    mapping = cast("Mapping[str, Any]", result) if hasattr(result, "keys") else {"input_ids": result}
+    mapping = _as_mapping(result)
     ids = mapping.get("input_ids")
     shape = shape_of(ids)
     if shape is not None:
@@ -127,6 +127,16 @@ def _size_of_list(ids: list[Any], mask: Any, padding: Padding | None) -> Encoded
     else:
         tokens = None if _is_ambiguous(padding) else sum(len(row) - row.count(cast("int", padding.id)) for row in rows)
     return EncodedSize(ids, len(rows), columns, tokens)
+
+
+def _as_mapping(result: Any) -> Mapping[str, Any]:
+    if hasattr(result, "keys"):
+        return cast("Mapping[str, Any]", result)
+    items = cast("list[Any]", result) if isinstance(result, list) else []
+    if not (items and hasattr(items[0], "keys")):
+        return {"input_ids": result}
+    # One encoding per text (return_dict=False).
+    return {name: [encoding.get(name) for encoding in items] for name in ("input_ids", "attention_mask")}
 
 
 def _is_text(ids: list[Any]) -> bool:

@@ -37,6 +37,8 @@ class GenerationRequest(NamedTuple):
         attributes: More span attributes (``gen_ai.request.*``, ``paddle.*``), only those that are known.
         cache_bytes_per_token: Bytes of key-value cache that one more position of all rows takes, if known.
         prompt_columns: Positions of the (padded) prompt.
+        full_search_steps: Steps of a search whose last step is seen only when it is this one; ``None`` when every step
+            is seen.
     """
 
     operation: str
@@ -47,6 +49,7 @@ class GenerationRequest(NamedTuple):
     attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES
     cache_bytes_per_token: int | None = None
     prompt_columns: int | None = None
+    full_search_steps: int | None = None
 
 
 class GenerationResponse(NamedTuple):
@@ -146,10 +149,13 @@ class Generation:
         """
         end_ns = time.perf_counter_ns()
         self._leave()
-        response = attempt("reading the result of a generation", extract) or GenerationResponse()
-        with guard("recording a generation"):
-            self._record(response, end_ns, None)
-        self._end_span(end_ns)
+        self._count_unseen_step(end_ns)
+        try:
+            response = attempt("reading the result of a generation", extract) or GenerationResponse()
+            with guard("recording a generation"):
+                self._record(response, end_ns, None)
+        finally:
+            self._end_span(end_ns)  # also when somebody presses Ctrl-C just now
 
     def fail(self, error: BaseException, extract: Callable[[], GenerationResponse]) -> None:
         """End a generation that raised.
@@ -160,14 +166,16 @@ class Generation:
         """
         end_ns = time.perf_counter_ns()
         self._leave()
-        response = attempt("reading the prompt of a failed generation", extract) or GenerationResponse()
         kind = error_type(error)
-        with guard("recording a failed generation"):
-            self._span.set_attribute(a.ERROR_TYPE, kind)
-            self._span.set_status(Status(StatusCode.ERROR, kind))
-        with guard("recording a generation"):
-            self._record(response, end_ns, kind)
-        self._end_span(end_ns)
+        try:
+            with guard("marking a failed generation"):
+                self._span.set_attribute(a.ERROR_TYPE, kind)
+                self._span.set_status(Status(StatusCode.ERROR, kind))
+            response = attempt("reading the prompt of a failed generation", extract) or GenerationResponse()
+            with guard("recording a failed generation"):
+                self._record(response, end_ns, kind)
+        finally:
+            self._end_span(end_ns)
 
     def _start_span(self) -> Span:
         request = self.request
@@ -197,6 +205,12 @@ class Generation:
             otel_context.detach(self._context_token)
         with guard("counting a generation as ended"):
             self._metrics.stopped(self)
+
+    def _count_unseen_step(self, end_ns: int) -> None:
+        full = self.request.full_search_steps
+        if full is not None and self._steps < full:
+            self._first_step_ns = self._first_step_ns or end_ns
+            self._steps += 1
 
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
         timing = Timing(

@@ -77,8 +77,9 @@ class GenerationMetrics:
         """Count a generation as no longer active; its live tokens become part of the total in the same moment."""
         request = generation.request
         with self._lock:
-            self._in_flight.pop(id(generation), None)
-            self._add(a.TOKEN_TYPE_OUTPUT, request.model, generation.live_output_tokens)
+            # Not in flight here: a forked child ends what its parent started, and the parent counts it.
+            if self._in_flight.pop(id(generation), None) is not None:
+                self._add(a.TOKEN_TYPE_OUTPUT, request.model, generation.live_output_tokens)
         _remember(self._active_seen, (request.operation, request.model))
         if request.cache_bytes_per_token is not None:
             _remember(self._cache_seen, request.model)

@@ -80,8 +80,9 @@ class ModelLoad:
             start_time=self._start_unix_ns,
         )
         self._context = trace.set_span_in_context(self._span)
-        self._token = otel_context.attach(self._context)
         self._move(None, a.STATE_LOADING)
+        # Last: what fails before this leaves nothing behind in the caller's context.
+        self._token = otel_context.attach(self._context)
 
     def finish(self, loaded: Any) -> None:
         """End a load that returned.

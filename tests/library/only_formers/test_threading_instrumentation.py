@@ -1,23 +1,24 @@
 """With the stock instrumentation of threads a generation in a thread belongs to the trace that started it."""
 
+import importlib
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import stacks
-from opentelemetry.instrumentation.threading import ThreadingInstrumentor
-from recording import Recorder
 
+import stacks
 from library.expected import Prompts, generation
+from recording import Recorder
 
 
 @pytest.fixture
 def threads_carry_context() -> Iterator[None]:
     """The stock instrumentation is on."""
-    ThreadingInstrumentor().instrument()
+    stock: Any = importlib.import_module("opentelemetry.instrumentation.threading")
+    stock.ThreadingInstrumentor().instrument()
     yield
-    ThreadingInstrumentor().uninstrument()
+    stock.ThreadingInstrumentor().uninstrument()
 
 
 @pytest.mark.usefixtures("threads_carry_context")

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import stacks
 import transformers
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from recording import Recorder
 
+import stacks
 from library.expected import generation
 from library.tokens import tokens_in
+from library.words import WORDS, write_fast_tokenizer
+from recording import Recorder
 
 DURATION = "paddle.tokenizer.duration"
 TOKENS = "paddle.tokenizer.tokens"
@@ -21,7 +22,7 @@ TOKENS = "paddle.tokenizer.tokens"
 def foreign(observed: Recorder, tmp_path: Path) -> Any:
     """A tokenizer of the ``transformers`` package, with the same files."""
     assert observed
-    stacks.write_fast_tokenizer(tmp_path, "PreTrainedTokenizerFast")
+    write_fast_tokenizer(tmp_path, "PreTrainedTokenizerFast")
     library: Any = transformers
     return library.PreTrainedTokenizerFast.from_pretrained(str(tmp_path))
 
@@ -39,7 +40,9 @@ def test_a_tokenizer_that_is_not_paddleformers_is_not_touched(observed: Recorder
     assert observed.points(DURATION) == []
 
 
-def test_a_template_of_a_foreign_tokenizer_is_not_known(observed: Recorder, foreign: Any, llama: Any, paddle: Any) -> None:
+def test_a_template_of_a_foreign_tokenizer_is_not_known(
+    observed: Recorder, foreign: Any, llama: Any, paddle: Any
+) -> None:
     """Its ids are a prompt like any other."""
     ids = foreign.apply_chat_template(
         [{"role": "user", "content": "what is it"}], add_generation_prompt=True, return_dict=False
@@ -100,9 +103,7 @@ def test_a_tokenizer_that_was_made_before(early: Any, recorder: Recorder) -> Non
     assert recorder.point(DURATION, paddle__tokenizer__direction="encode").count == before
 
 
-def test_a_tokenizer_that_was_made_in_between(
-    tokenizer: Any, observed: Recorder, stack: stacks.Stack
-) -> None:
+def test_a_tokenizer_that_was_made_in_between(tokenizer: Any, observed: Recorder, stack: stacks.Stack) -> None:
     """What it kept of our patches is silent once they are undone."""
     stack.new_instrumentor().uninstrument()
     assert tokenizer.encode("what is it") == tokenizer("what is it")["input_ids"]
@@ -115,19 +116,19 @@ def test_a_tokenizer_that_was_made_in_between(
 class _Words:
     """The methods that a slow tokenizer of whole words has to have."""
 
-    vocab_size = len(stacks.WORDS)
+    vocab_size = len(WORDS)
 
     def get_vocab(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(stacks.WORDS)}
+        return {word: index for index, word in enumerate(WORDS)}
 
     def _tokenize(self, text: str, **_: Any) -> list[str]:
         return text.split()
 
     def _convert_token_to_id(self, token: str) -> int:
-        return stacks.WORDS.index(token) if token in stacks.WORDS else stacks.WORDS.index("[UNK]")
+        return WORDS.index(token) if token in WORDS else WORDS.index("[UNK]")
 
     def _convert_id_to_token(self, index: int) -> str:
-        return stacks.WORDS[index]
+        return WORDS[index]
 
     def convert_tokens_to_string(self, tokens: list[str]) -> str:
         return " ".join(tokens)

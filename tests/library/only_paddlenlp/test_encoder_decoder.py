@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import stacks
-from recording import Recorder
 
+import stacks
 from library.expected import CACHE_SIZE, Prompts, attributes_of, expected_attributes, facts, generation, rows_of, typed
+from recording import Recorder
 
 SAMPLING = {"decode_strategy": "sampling", "num_return_sequences": 2}
 BEAMS = {"decode_strategy": "beam_search", "num_beams": 3}
@@ -33,9 +33,7 @@ def test_the_encoder_reads_and_the_decoder_writes(
 ) -> None:
     """The prompt is what the encoder was given, without padding; the decoder's start token is no output."""
     ids, _ = t5.generate(**prompts.both, max_new_tokens=6, eos_token_id=stacks.EOS, **options)
-    expected = expected_attributes(
-        rows_of(ids), {stacks.EOS}, 6, prompts.tokens, paddle__batch_size=2, **attributes
-    )
+    expected = expected_attributes(rows_of(ids), {stacks.EOS}, 6, prompts.tokens, paddle__batch_size=2, **attributes)
     assert facts(generation(observed)) == typed(expected)
 
 
@@ -56,9 +54,7 @@ def test_the_start_token_in_the_result_is_not_output(observed: Recorder, t5: Any
     assert facts(generation(observed)) == typed(expected)
 
 
-def test_what_the_decoder_is_given_is_not_output(
-    observed: Recorder, t5: Any, prompts: Prompts, paddle: Any
-) -> None:
+def test_what_the_decoder_is_given_is_not_output(observed: Recorder, t5: Any, prompts: Prompts, paddle: Any) -> None:
     """A decoder that goes on from given tokens returns only the new ones, or the given ones in front."""
     begun = paddle.to_tensor([[0, 7, 9], [0, 8, 9]])
     options = {**prompts.both, "decoder_input_ids": begun, "max_new_tokens": 4, "eos_token_id": None}

@@ -1,13 +1,13 @@
-"""Models whose own ``generate`` calls a language model's: one span, named after the outer call, counted by the inner."""
+"""Models whose own ``generate`` calls a language model's: one span, the outer call's, with the inner one's counts."""
 
 from typing import Any
 
 import pytest
-import stacks
 from opentelemetry.trace import StatusCode
-from recording import Recorder
 
+import stacks
 from library.expected import attributes_of, generation, output_tokens, rows_of, typed
+from recording import Recorder
 
 SEPARATOR = 3
 SIZES = {

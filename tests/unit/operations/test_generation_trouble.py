@@ -14,7 +14,7 @@ from paddle_otel.operations.generation_metrics import GenerationMetrics
 from recording import Recorder
 
 RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
-SECRET = "the user's prompt"  # noqa: S105 - stands for text that must not be logged
+SECRET = "the user's prompt"
 
 
 @pytest.fixture(autouse=True)

@@ -162,7 +162,7 @@ def test_templated_texts_are_bounded(ledger: PromptLedger) -> None:
 
 def test_no_text_is_held(ledger: PromptLedger) -> None:
     """Nothing reachable from the ledger is the text or a part of it."""
-    secret = "the user's secret prompt"  # noqa: S105 - stands for a text
+    secret = "the user's secret prompt"
     ledger.remember_templated_text(secret)
     ids = Ids()
     remember(ledger, ids, PROMPT)

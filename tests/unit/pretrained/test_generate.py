@@ -193,6 +193,16 @@ def test_suppressed(instrumented: Instrumented) -> None:
     assert instrumented.recorder.spans() == []
 
 
+def test_a_tensor_parallel_request_counts_once(instrumented: Instrumented) -> None:
+    """Of the ranks that run the same ``generate`` only the first reports; the others' calls are left as they are."""
+    stub = instrumented.stub()
+    for rank in (0, 1, 3):
+        stub.model.config.tensor_parallel_rank = rank
+        assert stub.model.generate(stub.input_ids) is stub.script.result
+    assert stub.script.criteria == []
+    assert len(instrumented.recorder.spans("text_completion")) == 1
+
+
 def test_generate_inside_generate_is_one_span(instrumented: Instrumented) -> None:
     """A model that generates with another (speculative decoding, say) is one request."""
     outer, inner = instrumented.stub(steps=2), instrumented.stub(steps=7)

@@ -80,6 +80,15 @@ def test_the_prompt_in_front_is_not_output(model: Any) -> None:
     assert outputs(model, [[7, 7, 2, 7, 5, 2], [0, 0, 7, 7, 5, 5]], trunc_input=False)[0] == (2, 2)
 
 
+def test_the_prompt_in_front_of_other_models(model: Any) -> None:
+    """An encoder-decoder keeps its decoder's prompt, and embeddings leave one token: not the length of the input."""
+    result, embeddings = [[7, 5, 5, 2]], StubTensor(np.zeros((1, 9, 8)))
+    assert outputs(model, result, trunc_input=False, input_ids=None, inputs_embeds=embeddings)[0] == (3,)
+    model.config.is_encoder_decoder = True
+    assert outputs(model, result, trunc_input=False)[0] == (3,)
+    assert outputs(model, result, trunc_input=False, decoder_input_ids=StubTensor([[7, 7]]))[0] == (2,)
+
+
 @pytest.mark.parametrize(
     "result", [None, (), "text", [[1, 2]], (StubTensor([1, 2]), None), (StubTensor([[[1]]]), None)]
 )
@@ -106,7 +115,9 @@ def test_ids_without_scores(model: Any) -> None:
         ({}, 6),
         # Padding that ends sequences too: without a mask the library attends to everything.
         ({"pad_token_id": 2}, 8),
-        ({"pad_token_id": 0, "eos_token_id": [0, 2]}, 8),
+        # The library compares with the option as it stands, so a padding id in a list of end ids is padding to it.
+        ({"pad_token_id": 0, "eos_token_id": [0, 2]}, 6),
+        ({"pad_token_id": 0, "eos_token_id": [0, 2], "attention_mask": StubTensor(np.zeros((2, 1, 4, 4)))}, None),
         ({"pad_token_id": 2, "attention_mask": StubTensor(np.zeros((2, 1, 4, 4)))}, None),
         ({"input_ids": None}, 1),
         ({"input_ids": None, "inputs_embeds": StubTensor(np.zeros((2, 5, 8)))}, 10),

@@ -9,7 +9,7 @@ from paddle_otel.operations import generation, generation_metrics
 from paddle_otel.pretrained import generate_patches, generate_request
 from stub_instrumented import Instrumented
 
-SECRET = "the user's prompt"  # noqa: S105 - stands for text that must not be logged
+SECRET = "the user's prompt"
 
 PLACES: dict[str, tuple[Any, str]] = {
     "arguments": (generate_patches, "GenerateArguments"),

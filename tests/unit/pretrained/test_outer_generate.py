@@ -37,16 +37,23 @@ def test_one_span_with_the_inner_counts(instrumented: Instrumented) -> None:
     assert instrumented.recorder.point("paddle.request.active").value == 0
 
 
+def assert_nothing_waits(instrumented: Instrumented) -> None:
+    """The next generation is observed as usual, and one inside it is not taken for the inner call of a model."""
+    instrumented.recorder.clear_spans()
+    stub, inner = instrumented.stub(steps=1), instrumented.stub(steps=7)
+    stub.script.on_step = lambda _: inner.model.generate(inner.input_ids)
+    stub.model.generate(stub.input_ids)
+    assert instrumented.attributes()["gen_ai.usage.output_tokens"] == 1
+    assert inner.script.criteria == []
+
+
 def test_a_failure_before_the_inner_call(instrumented: Instrumented) -> None:
-    """The outer model's own exception ends the span and leaves nothing behind for the next call."""
+    """The outer model's own exception ends the span and leaves nothing behind for the calls after it."""
     model = blip(instrumented)
     with pytest.raises(ValueError, match=r"^no picture$"):
         model.generate(None)
     assert instrumented.attributes()["error.type"] == "ValueError"
-    instrumented.recorder.clear_spans()
-    stub = instrumented.stub(steps=2)
-    stub.model.generate(stub.input_ids)
-    assert instrumented.attributes()["gen_ai.usage.output_tokens"] == 2
+    assert_nothing_waits(instrumented)
 
 
 def test_a_failure_inside_the_inner_call(instrumented: Instrumented) -> None:
@@ -81,6 +88,7 @@ def test_no_inner_call(instrumented: Instrumented) -> None:
     assert model.generate("pixels") == "from a cache"
     attributes = instrumented.attributes()
     assert not [key for key in attributes if "usage" in key or "time" in key]
+    assert_nothing_waits(instrumented)
 
 
 def test_after_uninstrument(instrumented: Instrumented) -> None:

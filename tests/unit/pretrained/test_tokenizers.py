@@ -14,7 +14,7 @@ from stub_instrumented import Instrumented
 from stub_library import Library, module, tokenizer_of
 
 CONVERSATION = [{"role": "user", "content": "Hello there"}]
-SECRET = "the user's prompt"  # noqa: S105 - stands for text that must not be logged
+SECRET = "the user's prompt"
 
 
 def counted(instrumented: Instrumented, direction: str) -> tuple[int, float]:

@@ -96,7 +96,7 @@ def test_forks_cost_nothing() -> None:
     """A child that never asks for a metric starts no thread and reads no device."""
     source = ScriptedSource()
     sampler = Sampler(lambda: [source])
-    sampler.start("test", interval=60.0)
+    sampler.start("test", interval=3600.0)
     assert eventually(lambda: source.reads == 1)
     try:
         for _ in range(200):
