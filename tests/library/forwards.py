@@ -20,7 +20,7 @@ class Forwards:
         at: The number of that pass, from 1; ``None`` lets the model choose.
 
     Attributes:
-        times: When each pass was done, from ``time.perf_counter``.
+        times: When each pass was done, in nanoseconds since 1970.
         cache_bytes: Bytes of the keys and values that the last pass returned; 0 when it returned none.
     """
 
@@ -28,7 +28,7 @@ class Forwards:
         self._model = model
         self._end = end
         self._at = at
-        self.times: list[float] = []
+        self.times: list[int] = []
         self.cache_bytes = 0
 
     @property
@@ -46,7 +46,7 @@ class Forwards:
         self._hook.remove()
 
     def _after(self, _: Any, __: Any, output: Any) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(time.time_ns())
         self.cache_bytes = sum(math.prod(tensor.shape) * tensor.element_size() for tensor in _cached(output))
         if self._at is not None and self.count >= self._at:
             _logits(output)[:, -1, self._end] = _CERTAIN
