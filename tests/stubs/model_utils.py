@@ -25,6 +25,8 @@ class PretrainedModel:
         )
         self.generation_config: Any = _generation.GenerationConfig(eos_token_id=2, pad_token_id=0)
         self.place = "cpu"
+        self._weight = StubTensor([0.0], self.place)
+        self._weight.dtype = "paddle.float32"
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: Any, *args: Any, **kwargs: Any) -> Any:
@@ -39,9 +41,10 @@ class PretrainedModel:
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Yield the parameters, of which only the first may be asked for."""
-        weight = StubTensor([0.0], self.place)
-        weight.dtype = "paddle.float32"
-        yield "embedding.weight", weight
+        if str(self._weight.place) != f"Place({self.place})":
+            self._weight = StubTensor([0.0], self.place)
+            self._weight.dtype = "paddle.float32"
+        yield "embedding.weight", self._weight
         raise AssertionError("somebody walked over the whole model")
 
 
