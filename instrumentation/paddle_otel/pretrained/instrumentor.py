@@ -3,7 +3,8 @@
 # Paddle 2.6.2 exports its own old zlib symbols: a program whose first zlib import comes after Paddle crashes at its
 # first decompression (gzip over OTLP, pyarrow). Importing it here, before Paddle, is harmless and prevents that.
 import zlib as _zlib
-from collections.abc import Callable, Collection, Iterable
+from abc import abstractmethod
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary
 
@@ -40,9 +41,9 @@ class PretrainedInstrumentor(BaseInstrumentor):
         """Return nothing: the library is patched when the program imports it, whichever distribution it came in."""
         return ()
 
+    @abstractmethod
     def patches(self, handlers: Handlers) -> Iterable[Patch]:
-        """Return what is patched; implemented by each library's instrumentor."""
-        raise NotImplementedError
+        """Return what is patched."""
 
     def _instrument(self, **kwargs: Any) -> None:
         # Any exception from here would keep the application's other instrumentors from starting.
@@ -79,6 +80,3 @@ def every_name(module: str, owner: str, names: Iterable[str], wrapper: Any) -> l
 def accepts_everything(_: Any) -> bool:
     """Accept every tokenizer: the patched class belongs to the library."""
     return True
-
-
-Accepts = Callable[[Any], bool]

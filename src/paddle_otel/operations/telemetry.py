@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, Observation
-from opentelemetry.trace import Tracer, TracerProvider
+from opentelemetry.metrics import CallbackOptions, Meter, MeterProvider, NoOpMeter, Observation
+from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from paddle_otel import instruments
 from paddle_otel.conventions import SCHEMA_URL
@@ -79,6 +79,8 @@ class Telemetry:
 
     def is_idle(self) -> bool:
         """Tell whether no SDK is configured (yet), so that nothing measured would go anywhere."""
+        if isinstance(self.tracer, NoOpTracer) and isinstance(self.meter, NoOpMeter):
+            return True  # OTEL_SDK_DISABLED
         # A provider named in the environment is loaded here on first use, which may fail.
         with guard("looking for an OpenTelemetry SDK"):
             if self._has_own_tracer_provider or self._has_own_meter_provider:
