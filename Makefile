@@ -74,7 +74,7 @@ demo: $(FORMERS_ENV)/.installed ## Serve a real chat model, send requests, show 
 test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed backends) ## All tests of STACK, with its real Paddle
 	$(call say,tests: stack $(STACK))
 	$(if $(TESTS),,@echo "There is none of: $(addprefix tests/,$(TESTS_$(STACK)))" >&2; exit 1)
-	@PADDLE_OTEL_TEST_STACK=$(STACK) $(STACK_ENV)/bin/python -m pytest --timeout=900 $(TESTS) $(ARGS)
+	@TEST_STACK=$(STACK) $(STACK_ENV)/bin/python -m pytest --timeout=900 $(TESTS) $(ARGS)
 
 test-core: $(CORE_ENV)/.installed ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
 	$(call say,tests without Paddle: $(notdir $(CORE_ENV)))

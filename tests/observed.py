@@ -6,7 +6,8 @@ from typing import Any, Final
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
-from paddle_otel.operations.generation import Generation, GenerationRequest, GenerationResponse
+from paddle_otel.operations.generation import Generation
+from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings

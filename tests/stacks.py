@@ -1,6 +1,6 @@
 """What differs between the three pinned stacks, so that one test serves all of them.
 
-``PADDLE_OTEL_TEST_STACK`` names the stack whose environment runs the tests. Models have random weights and are as small
+``TEST_STACK`` names the stack whose environment runs the tests. Models have random weights and are as small
 as their classes allow; tokenizers know a few whole words (:mod:`library.words`). Nothing is downloaded.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from library.words import PADDLE_TEMPLATE, WORDS, write_fast_tokenizer
 
-VARIABLE: Final = "PADDLE_OTEL_TEST_STACK"
+VARIABLE: Final = "TEST_STACK"
 VOCABULARY_SIZE: Final = 100
 PAD, BOS, EOS = 0, 1, 2
 WEIGHTS_SEED: Final = 20

@@ -112,7 +112,7 @@ FORKING_SERVICE = """
 import os, threading
 from observed import Generations, telemetry_on
 from recording import Recorder
-from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.prompts import Prompt, PromptLedger
 from paddle_otel.operations.tokenizer_call import Timer, TokenizerCalls
 

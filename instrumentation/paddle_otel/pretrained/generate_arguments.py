@@ -76,13 +76,16 @@ class GenerateArguments:
 
     @property
     def full_search_steps(self) -> int | None:
-        """Steps of a beam search that only its limit ends, ``None`` where the caller's criteria may end it too.
+        """Steps of a beam search that runs to its limit, ``None`` without beam search.
 
         In the step in which all beams are done the library asks no stopping criteria: that step goes unseen.
         """
-        if self.strategy != "beam_search" or self.argument("stopping_criteria"):
-            return None
-        return self.max_new_tokens
+        return self.max_new_tokens if self.strategy == "beam_search" and self.steps_are_certain else None
+
+    @property
+    def steps_are_certain(self) -> bool:
+        """Whether the unseen step of a beam search can be told; not where the caller's criteria may end it too."""
+        return self.strategy != "beam_search" or not self.argument("stopping_criteria")
 
     @property
     def choices(self) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
-from paddle_otel.guard import attempt, guarded
-from paddle_otel.operations.generation import Generation, GenerationResponse, current_generation
+from paddle_otel.guard import attempt, guard, guarded
+from paddle_otel.operations.generation import Generation, current_generation
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_request import generation_request, outer_request
 from paddle_otel.pretrained.generate_response import generation_response, prompt_only_response
@@ -56,11 +57,14 @@ class GenerateWrapper:
             outer.response = GenerationResponse  # several inner calls: which tokens are the outer's is not known
             return wrapped(*args, **kwargs)
         outer.has_inner = True
-        model, given_args, given_kwargs = instance, args, kwargs
+        arguments = attempt("reading the arguments of an inner generate", GenerateArguments, instance, args, kwargs)
+        if arguments is None:
+            return wrapped(*args, **kwargs)
+        with guard("describing an inner generate"):
+            outer.generation.adopt(generation_request(self._handlers, self._library, instance, arguments))
         args, kwargs = self._probed(args, kwargs, outer.generation)
         result = wrapped(*args, **kwargs)
-        # Called, under guard, when the outer generation ends.
-        outer.response = lambda: generation_response(GenerateArguments(model, given_args, given_kwargs), result)
+        outer.response = lambda: generation_response(arguments, result)
         return result
 
     def _probed(

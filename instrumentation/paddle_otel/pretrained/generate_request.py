@@ -3,7 +3,7 @@
 from typing import Any
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.operations.generation import GenerationRequest
+from paddle_otel.operations.generation_facts import GenerationRequest
 from paddle_otel.operations.prompts import Prompt
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.handlers import Handlers
@@ -47,6 +47,7 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
         cache_bytes_per_token=None if per_row is None else per_row * rows * max(beams or 1, choices),
         prompt_columns=columns,
         full_search_steps=arguments.full_search_steps,
+        steps_are_certain=arguments.steps_are_certain,
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Final, cast
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.tensors import array_of, is_on_host, shape_of
 

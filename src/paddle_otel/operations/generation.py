@@ -1,10 +1,9 @@
 """One ``generate`` call as a span with its children ``prefill`` and ``decode``, and as metrics."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextvars import ContextVar, Token
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
@@ -16,54 +15,11 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import spans
 from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.errors import error_type
+from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
 from paddle_otel.operations.telemetry import Telemetry
 
 _current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_generation", default=None)
-
-_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
-
-
-class GenerationRequest(NamedTuple):
-    """What is known before the call.
-
-    Attributes:
-        operation: ``chat`` or ``text_completion``.
-        model: Name of the model, ``None`` when it is not known.
-        stream: Whether the caller passed a streamer.
-        single_sequence: Exactly one sequence is generated and none is searched for (no beams), so each decode step is
-            one output token.
-        sequences: How many sequences are to be returned, if known.
-        attributes: More span attributes (``gen_ai.request.*``, ``paddle.*``), only those that are known.
-        cache_bytes_per_token: Bytes of key-value cache that one more position of all rows takes, if known.
-        prompt_columns: Positions of the (padded) prompt.
-        full_search_steps: Steps of a search whose last step is seen only when it is this one; ``None`` when every step
-            is seen.
-    """
-
-    operation: str
-    model: str | None
-    stream: bool = False
-    single_sequence: bool = False
-    sequences: int | None = None
-    attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES
-    cache_bytes_per_token: int | None = None
-    prompt_columns: int | None = None
-    full_search_steps: int | None = None
-
-
-class GenerationResponse(NamedTuple):
-    """What is known after the call; ``None`` is unknown.
-
-    Attributes:
-        input_tokens: Prompt tokens, padding excluded, each prompt once.
-        sequences_output_tokens: Per returned sequence, tokens through the first end-of-sequence token.
-        finish_reasons: Per returned sequence.
-    """
-
-    input_tokens: int | None = None
-    sequences_output_tokens: tuple[int, ...] | None = None
-    finish_reasons: tuple[str, ...] | None = None
 
 
 class Generation:
@@ -113,6 +69,17 @@ class Generation:
             The generation, or ``None`` when telemetry failed: the call then goes unobserved.
         """
         return cls(telemetry, metrics, request)
+
+    def adopt(self, inner: GenerationRequest) -> None:
+        """Take over what an inner call knows of the request, as when a vision-language model calls a language model.
+
+        Args:
+            inner: The inner call's request; operation and model stay the outer one's.
+        """
+        self.request = inner._replace(operation=self.request.operation, model=self.request.model)
+        self._span.set_attributes(inner.attributes)
+        if inner.stream:
+            self._span.set_attribute(a.GEN_AI_REQUEST_STREAM, value=True)
 
     def step(self) -> None:
         """Note that one decode step is done. Called once per step; only the first one's time and a count are kept."""
@@ -216,7 +183,7 @@ class Generation:
         timing = Timing(
             duration=(end_ns - self._start_ns) / 1e9,
             first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
-            per_token=(end_ns - self._first_step_ns) / 1e9 / (self._steps - 1) if self._steps > 1 else None,
+            per_token=self._seconds_per_token(end_ns),
         )
         # In its own guard: a span processor that raises costs spans, not metrics.
         with guard("writing the span of a generation"):
@@ -224,6 +191,11 @@ class Generation:
                 self._span.set_attributes(self._response_attributes(response, timing, error))
                 self._write_children(end_ns)
         self._metrics.record(self, response, timing, error, self._context)
+
+    def _seconds_per_token(self, end_ns: int) -> float | None:
+        if self._steps < 2 or not self.request.steps_are_certain:  # noqa: PLR2004 - a first one and one after it
+            return None
+        return (end_ns - self._first_step_ns) / 1e9 / (self._steps - 1)
 
     def _response_attributes(
         self, response: GenerationResponse, timing: Timing, error: str | None
@@ -234,7 +206,7 @@ class Generation:
             a.PADDLE_TIME_TO_FIRST_TOKEN: timing.first_token,
             a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: timing.first_token if self.request.stream else None,
             a.PADDLE_TIME_PER_OUTPUT_TOKEN: None if error else timing.per_token,
-            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes,
+            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes if self.request.steps_are_certain else None,
         }
         if response.sequences_output_tokens is not None:
             found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = sum(response.sequences_output_tokens)

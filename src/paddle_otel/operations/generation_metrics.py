@@ -21,7 +21,8 @@ from paddle_otel.forking import call_in_forked_child
 from paddle_otel.operations.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from paddle_otel.operations.generation import Generation, GenerationResponse
+    from paddle_otel.operations.generation import Generation
+    from paddle_otel.operations.generation_facts import GenerationResponse
 
 MAXIMUM_SERIES: Final = 500
 """Models (or pairs of operation and model) that are told apart; further ones are counted together without a name."""

@@ -7,7 +7,7 @@ from opentelemetry.sdk.metrics.export import Histogram, Sum
 
 from observed import INPUT, OUTPUT, Generations, telemetry_on
 from paddle_otel.conventions import metrics as m
-from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.generation_facts import GenerationResponse
 from recording import Point, Recorder
 
 RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))

@@ -3,7 +3,7 @@
 import pytest
 
 from observed import Generations, telemetry_on
-from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.generation_metrics import MAXIMUM_SERIES
 from recording import Recorder
 

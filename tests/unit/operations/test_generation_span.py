@@ -12,7 +12,8 @@ from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from observed import OUTPUT, Generations, telemetry_on, telemetry_to
 from paddle_otel.conventions import SCHEMA_URL
-from paddle_otel.operations.generation import GenerationResponse, current_generation
+from paddle_otel.operations.generation import current_generation
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
 from recording import Recorder

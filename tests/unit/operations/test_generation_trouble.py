@@ -9,7 +9,8 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 
 from observed import INPUT, Generations, raising, telemetry_on, telemetry_to
-from paddle_otel.operations.generation import Generation, GenerationResponse, current_generation
+from paddle_otel.operations.generation import Generation, current_generation
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from recording import Recorder
 

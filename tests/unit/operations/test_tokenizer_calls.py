@@ -10,7 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from observed import Generations, raising, telemetry_on
 from paddle_otel.conventions import metrics as m
-from paddle_otel.operations.generation import GenerationResponse
+from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.tokenizer_call import Timer, TokenizerCalls
 from recording import Recorder
 

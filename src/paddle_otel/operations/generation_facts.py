@@ -1,0 +1,53 @@
+"""What is known about a generation before and after it runs, free of any library."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from opentelemetry.util.types import AttributeValue
+
+_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+
+
+class GenerationRequest(NamedTuple):
+    """What is known before the call.
+
+    Attributes:
+        operation: ``chat`` or ``text_completion``.
+        model: Name of the model, ``None`` when it is not known.
+        stream: Whether the caller passed a streamer.
+        single_sequence: Exactly one sequence is generated and none is searched for (no beams), so each decode step is
+            one output token.
+        sequences: How many sequences are to be returned, if known.
+        attributes: More span attributes (``gen_ai.request.*``, ``paddle.*``), only those that are known.
+        cache_bytes_per_token: Bytes of key-value cache that one more position of all rows takes, if known.
+        prompt_columns: Positions of the (padded) prompt.
+        full_search_steps: Steps of a search whose last step is seen only when it is this one; ``None`` when every step
+            is seen.
+        steps_are_certain: Whether the number of steps is known at the end.
+    """
+
+    operation: str
+    model: str | None
+    stream: bool = False
+    single_sequence: bool = False
+    sequences: int | None = None
+    attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES
+    cache_bytes_per_token: int | None = None
+    prompt_columns: int | None = None
+    full_search_steps: int | None = None
+    steps_are_certain: bool = True
+
+
+class GenerationResponse(NamedTuple):
+    """What is known after the call; ``None`` is unknown.
+
+    Attributes:
+        input_tokens: Prompt tokens, padding excluded, each prompt once.
+        sequences_output_tokens: Per returned sequence, tokens through the first end-of-sequence token.
+        finish_reasons: Per returned sequence.
+    """
+
+    input_tokens: int | None = None
+    sequences_output_tokens: tuple[int, ...] | None = None
+    finish_reasons: tuple[str, ...] | None = None
