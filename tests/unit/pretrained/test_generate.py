@@ -228,3 +228,22 @@ def test_a_device_is_read_once_and_at_the_end(instrumented: Instrumented) -> Non
         stub.model.generate(stub.input_ids)
     assert stub.input_ids.reads == 1
     assert "gen_ai.usage.input_tokens" not in instrumented.attributes()
+
+
+@pytest.mark.parametrize(("with_criteria", "told"), [(False, True), (True, False)])
+def test_a_search_that_the_callers_criteria_may_end(
+    instrumented: Instrumented, with_criteria: bool, told: bool
+) -> None:
+    """Its last step may go unseen: what would be made from the number of steps is absent, the tokens are not."""
+    stub = instrumented.stub(steps=4)
+
+    def never(*_: Any) -> bool:
+        return False
+
+    criteria = {"stopping_criteria": stub.criteria_list([never])} if with_criteria else {}
+    stub.model.generate(stub.input_ids, decode_strategy="beam_search", num_beams=2, max_new_tokens=4, **criteria)
+    attributes = instrumented.attributes()
+    assert attributes["gen_ai.usage.output_tokens"] == 4
+    assert "paddle.time_to_first_token" in attributes
+    assert ("paddle.time_per_output_token" in attributes) is told
+    assert ("paddle.kv_cache.size" in attributes) is told

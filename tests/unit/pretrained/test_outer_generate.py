@@ -33,6 +33,9 @@ def test_one_span_with_the_inner_counts(instrumented: Instrumented) -> None:
     assert attributes["gen_ai.usage.output_tokens"] == 4
     assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
     assert "paddle.time_to_first_token" in attributes
+    assert attributes["paddle.batch_size"] == 1
+    assert attributes["paddle.decode_strategy"] == "greedy_search"
+    assert (attributes["paddle.device"], attributes["paddle.dtype"]) == ("cpu", "float32")
     assert instrumented.recorder.point("paddle.tokens", **OUTPUT).value == 4
     assert instrumented.recorder.point("paddle.request.active").value == 0
 
@@ -78,6 +81,9 @@ def test_several_inner_calls_are_one_span(instrumented: Instrumented) -> None:
     model.inner_calls = 2
     assert model.generate("pixels") is model.language_model.script.result
     assert len(instrumented.recorder.spans("text_completion")) == 1
+    attributes = instrumented.attributes()
+    assert "gen_ai.usage.output_tokens" not in attributes  # which of the two would be the outer call's?
+    assert "gen_ai.response.finish_reasons" not in attributes
 
 
 def test_no_inner_call(instrumented: Instrumented) -> None:
