@@ -80,12 +80,12 @@ class GenerateArguments:
 
         In the step in which all beams are done the library asks no stopping criteria: that step goes unseen.
         """
-        return self.max_new_tokens if self.strategy == "beam_search" and self.steps_are_certain else None
+        return self.max_new_tokens if self.strategy == "beam_search" else None
 
     @property
-    def steps_are_certain(self) -> bool:
-        """Whether the unseen step of a beam search can be told; not where the caller's criteria may end it too."""
-        return self.strategy != "beam_search" or not self.argument("stopping_criteria")
+    def may_end_early(self) -> bool:
+        """Whether stopping criteria of the caller may end the generation."""
+        return bool(self.argument("stopping_criteria"))
 
     @property
     def choices(self) -> int:

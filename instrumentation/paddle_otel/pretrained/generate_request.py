@@ -47,7 +47,7 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
         cache_bytes_per_token=None if per_row is None else per_row * rows * max(beams or 1, choices),
         prompt_columns=columns,
         full_search_steps=arguments.full_search_steps,
-        steps_are_certain=arguments.steps_are_certain,
+        may_end_early=arguments.may_end_early,
     )
 
 

@@ -41,6 +41,7 @@ class Generation:
         "_start_ns",
         "_start_unix_ns",
         "_steps",
+        "_steps_are_certain",
         "_telemetry",
         "request",
     )
@@ -50,6 +51,7 @@ class Generation:
         self._telemetry = telemetry
         self._metrics = metrics
         self._steps = 0
+        self._steps_are_certain = True
         self._first_step_ns = 0
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
@@ -175,9 +177,13 @@ class Generation:
 
     def _count_unseen_step(self, end_ns: int) -> None:
         full = self.request.full_search_steps
-        if full is not None and self._steps < full:
-            self._first_step_ns = self._first_step_ns or end_ns
-            self._steps += 1
+        if full is None or self._steps >= full:
+            return
+        if self.request.may_end_early:
+            self._steps_are_certain = False  # ended by a criterion, or by itself in a step that was not seen
+            return
+        self._first_step_ns = self._first_step_ns or end_ns
+        self._steps += 1
 
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
         timing = Timing(
@@ -193,7 +199,7 @@ class Generation:
         self._metrics.record(self, response, timing, error, self._context)
 
     def _seconds_per_token(self, end_ns: int) -> float | None:
-        if self._steps < 2 or not self.request.steps_are_certain:  # noqa: PLR2004 - a first one and one after it
+        if self._steps < 2 or not self._steps_are_certain:  # noqa: PLR2004 - a first one and one after it
             return None
         return (end_ns - self._first_step_ns) / 1e9 / (self._steps - 1)
 
@@ -206,7 +212,7 @@ class Generation:
             a.PADDLE_TIME_TO_FIRST_TOKEN: timing.first_token,
             a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: timing.first_token if self.request.stream else None,
             a.PADDLE_TIME_PER_OUTPUT_TOKEN: None if error else timing.per_token,
-            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes if self.request.steps_are_certain else None,
+            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes if self._steps_are_certain else None,
         }
         if response.sequences_output_tokens is not None:
             found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = sum(response.sequences_output_tokens)

@@ -24,7 +24,7 @@ class GenerationRequest(NamedTuple):
         prompt_columns: Positions of the (padded) prompt.
         full_search_steps: Steps of a search whose last step is seen only when it is this one; ``None`` when every step
             is seen.
-        steps_are_certain: Whether the number of steps is known at the end.
+        may_end_early: Whether something else than the search itself may end it before that step.
     """
 
     operation: str
@@ -36,7 +36,7 @@ class GenerationRequest(NamedTuple):
     cache_bytes_per_token: int | None = None
     prompt_columns: int | None = None
     full_search_steps: int | None = None
-    steps_are_certain: bool = True
+    may_end_early: bool = False
 
 
 class GenerationResponse(NamedTuple):

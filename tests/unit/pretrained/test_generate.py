@@ -230,18 +230,21 @@ def test_a_device_is_read_once_and_at_the_end(instrumented: Instrumented) -> Non
     assert "gen_ai.usage.input_tokens" not in instrumented.attributes()
 
 
-@pytest.mark.parametrize(("with_criteria", "told"), [(False, True), (True, False)])
+@pytest.mark.parametrize(
+    ("with_criteria", "limit", "told"),
+    [(False, 4, True), (False, 8, True), (True, 4, True), (True, 8, False)],
+)
 def test_a_search_that_the_callers_criteria_may_end(
-    instrumented: Instrumented, with_criteria: bool, told: bool
+    instrumented: Instrumented, with_criteria: bool, limit: int, told: bool
 ) -> None:
-    """Its last step may go unseen: what would be made from the number of steps is absent, the tokens are not."""
+    """Ended before its limit, maybe in a step that went unseen: what is made from the number of steps is absent."""
     stub = instrumented.stub(steps=4)
 
     def never(*_: Any) -> bool:
         return False
 
     criteria = {"stopping_criteria": stub.criteria_list([never])} if with_criteria else {}
-    stub.model.generate(stub.input_ids, decode_strategy="beam_search", num_beams=2, max_new_tokens=4, **criteria)
+    stub.model.generate(stub.input_ids, decode_strategy="beam_search", num_beams=2, max_new_tokens=limit, **criteria)
     attributes = instrumented.attributes()
     assert attributes["gen_ai.usage.output_tokens"] == 4
     assert "paddle.time_to_first_token" in attributes
