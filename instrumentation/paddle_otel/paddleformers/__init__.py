@@ -43,9 +43,10 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.patching import Patch, PatchSet
 from paddle_otel.pretrained.generate_patches import GenerateWrapper
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor, accepts_everything, every_name
+from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
 from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
 from paddle_otel.pretrained.tokenizer_patches import ChatTemplateWrapper, DecodeWrapper, EncodeWrapper
+from paddle_otel.pretrained.tokenizer_table import accepts_everything, own_tokenizers
 
 _GENERATION: Final = "paddleformers.generation.utils"
 _TOKENIZER: Final = "paddleformers.transformers.tokenizer_utils"
@@ -68,7 +69,7 @@ class PaddleFormersInstrumentor(PretrainedInstrumentor):
             Patch(_GENERATION, "GenerationMixin.generate", GenerateWrapper(handlers, "paddleformers")),
             Patch(_MODEL, "PretrainedModel.from_pretrained", FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)),
             *_tokenizers(handlers),
-            *_legacy_tokenizers(handlers),
+            *own_tokenizers(handlers, _LEGACY_BASE, _LEGACY),
         ]
 
 
@@ -82,20 +83,6 @@ def _tokenizers(handlers: Handlers) -> list[Patch]:
         Patch(_TOKENIZER, f"{base}.encode", EncodeWrapper(handlers, _is_of_paddleformers), _TRANSFORMERS),
         Patch(_TOKENIZER, f"{base}.decode", DecodeWrapper(handlers, _is_of_paddleformers), _TRANSFORMERS),
         Patch(_TOKENIZER, f"{base}.batch_decode", DecodeWrapper(handlers, _is_of_paddleformers), _TRANSFORMERS),
-    ]
-
-
-def _legacy_tokenizers(handlers: Handlers) -> list[Patch]:
-    encode, decode = EncodeWrapper(handlers, accepts_everything), DecodeWrapper(handlers, accepts_everything)
-    chat_template = ChatTemplateWrapper(handlers, accepts_everything)
-    load = FromPretrainedWrapper(handlers, a.KIND_TOKENIZER)
-    base = "PretrainedTokenizerBase"
-    return [
-        *every_name(_LEGACY_BASE, base, ("__call__", "encode", "encode_plus", "batch_encode"), encode),
-        *every_name(_LEGACY_BASE, base, ("decode", "batch_decode"), decode),
-        Patch(_LEGACY_BASE, f"{base}.from_pretrained", load),
-        Patch(_LEGACY, "ChatTemplateMixin.apply_chat_template", chat_template),
-        Patch(_LEGACY, "ChatTemplateMixin.from_pretrained", load),
     ]
 
 

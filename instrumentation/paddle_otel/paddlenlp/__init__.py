@@ -40,9 +40,9 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.patching import Patch, PatchSet
 from paddle_otel.pretrained.generate_patches import GenerateWrapper, OuterGenerateWrapper
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor, accepts_everything, every_name
+from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
 from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
-from paddle_otel.pretrained.tokenizer_patches import ChatTemplateWrapper, DecodeWrapper, EncodeWrapper
+from paddle_otel.pretrained.tokenizer_table import own_tokenizers
 
 _GENERATION: Final = "paddlenlp.generation.utils"
 _TOKENIZER_BASE: Final = "paddlenlp.transformers.tokenizer_utils_base"
@@ -69,20 +69,10 @@ class PaddleNLPInstrumentor(PretrainedInstrumentor):
 
     def patches(self, handlers: Handlers) -> Iterable[Patch]:
         """Return the table of patches."""
-        encode = EncodeWrapper(handlers, accepts_everything)
-        decode = DecodeWrapper(handlers, accepts_everything)
-        chat_template = ChatTemplateWrapper(handlers, accepts_everything)
         outer = OuterGenerateWrapper(handlers)
-        model_load = FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)
-        tokenizer_load = FromPretrainedWrapper(handlers, a.KIND_TOKENIZER)
-        base = "PretrainedTokenizerBase"
         return [
             Patch(_GENERATION, "GenerationMixin.generate", GenerateWrapper(handlers, "paddlenlp")),
             *(Patch(module, f"{model}.generate", outer) for module, model in _OUTER_MODELS),
-            *every_name(_TOKENIZER_BASE, base, ("__call__", "encode", "encode_plus", "batch_encode"), encode),
-            *every_name(_TOKENIZER_BASE, base, ("decode", "batch_decode"), decode),
-            Patch(_TOKENIZER, "ChatTemplateMixin.apply_chat_template", chat_template),
-            Patch(_TOKENIZER_BASE, f"{base}.from_pretrained", tokenizer_load),
-            Patch(_TOKENIZER, "ChatTemplateMixin.from_pretrained", tokenizer_load),
-            Patch(_MODEL, "PretrainedModel.from_pretrained", model_load),
+            Patch(_MODEL, "PretrainedModel.from_pretrained", FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)),
+            *own_tokenizers(handlers, _TOKENIZER_BASE, _TOKENIZER),
         ]

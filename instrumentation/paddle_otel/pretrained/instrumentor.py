@@ -70,13 +70,3 @@ class PretrainedInstrumentor(BaseInstrumentor):
         handlers.telemetry.use(providers.get("tracer_provider"), settings)
         handlers.telemetry.active = True
         return handlers
-
-
-def every_name(module: str, owner: str, names: Iterable[str], wrapper: Any) -> list[Patch]:
-    """Return one patch per method name of a class."""
-    return [Patch(module, f"{owner}.{name}", wrapper) for name in names]
-
-
-def accepts_everything(_: Any) -> bool:
-    """Accept every tokenizer: the patched class belongs to the library."""
-    return True

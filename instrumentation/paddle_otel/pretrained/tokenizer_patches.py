@@ -1,7 +1,8 @@
 """Wrappers of tokenizers."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from paddle_otel.guard import guard
 from paddle_otel.operations.prompts import Prompt
@@ -14,7 +15,7 @@ _NO_PADDING: Final = (None, False, "do_not_pad")
 _CERTAIN_POSITIONALS: Final = 2
 
 
-class TokenizerWrapper:
+class TokenizerWrapper(ABC):
     """What encoding and decoding have in common: only the outermost call on a tokenizer of the library counts.
 
     Args:
@@ -22,54 +23,64 @@ class TokenizerWrapper:
         accepts: Tells the library's tokenizers from others that share the patched class.
     """
 
+    _direction: ClassVar[Direction]
+
     def __init__(self, handlers: Handlers, accepts: Callable[[Any], bool]) -> None:
         self._handlers = handlers
         self._accepts = accepts
         self._inside = inside_tokenizer_call()
 
-    def _passes_through(self, instance: Any) -> bool:
-        return self._inside.get() or not self._accepts(instance) or self._handlers.telemetry.is_idle()
-
-    def _failed(self, instance: Any, direction: Direction, timer: Timer, error: BaseException) -> None:
-        timer.stop()
-        self._handlers.tokenizers.record(type(instance).__name__, direction, timer, error=error)
-
-
-class EncodeWrapper(TokenizerWrapper):
-    """Wraps ``__call__``, ``encode`` and their batch variants."""
-
-    _templates = False
-
     def __call__(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Observe text becoming ids."""
-        if self._passes_through(instance):
+        """Observe a call; calls inside it are part of it."""
+        if self._inside.get() or not self._accepts(instance) or self._handlers.telemetry.is_idle():
             return wrapped(*args, **kwargs)
         token = self._inside.set(True)
         timer = Timer()
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
-            self._failed(instance, "encode", timer, error)
+            timer.stop()
+            self._handlers.tokenizers.record(type(instance).__name__, self._direction, timer, error=error)
             raise
         finally:
             self._inside.reset(token)
         timer.stop()
         with guard("counting the tokens of a tokenizer call"):
-            padded = len(args) > _CERTAIN_POSITIONALS or _asks_for_padding(kwargs)
-            size = encoded_size(result, padding_of(instance) if padded else None)
-            text = args[0] if args else kwargs.get("text")
-            if size is not None:
-                self._record(instance, text, result, size, timer)
-            elif self._templates:
-                self._remember_templated(result)
+            self._observe(_Call(instance, args, kwargs, timer), result)
         return result
 
-    def _record(self, tokenizer: Any, text: Any, result: Any, size: EncodedSize, timer: Timer) -> None:
-        self._handlers.tokenizers.record(type(tokenizer).__name__, "encode", timer, size.tokens)
-        templated = self._templates or self._is_templated(text)
-        prompt = Prompt(templated, timer.seconds, size.rows, size.columns)
+    @abstractmethod
+    def _observe(self, call: "_Call", result: Any) -> None:
+        """Count and record a call that returned."""
+
+
+class _Call(NamedTuple):
+    tokenizer: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    timer: Timer
+
+
+class EncodeWrapper(TokenizerWrapper):
+    """Wraps ``__call__``, ``encode`` and their batch variants: text becomes ids."""
+
+    _direction: ClassVar[Direction] = "encode"
+    _templates = False
+
+    def _observe(self, call: _Call, result: Any) -> None:
+        padded = len(call.args) > _CERTAIN_POSITIONALS or _asks_for_padding(call.kwargs)
+        size = encoded_size(result, padding_of(call.tokenizer) if padded else None)
+        if size is not None:
+            self._record(call, result, size)
+        elif self._templates:
+            self._remember_templated(result)
+
+    def _record(self, call: _Call, result: Any, size: EncodedSize) -> None:
+        self._handlers.tokenizers.record(type(call.tokenizer).__name__, "encode", call.timer, size.tokens)
+        templated = self._templates or self._is_templated(call.args[0] if call.args else call.kwargs.get("text"))
+        prompt = Prompt(templated, call.timer.seconds, size.rows, size.columns)
         self._handlers.prompts.remember_ids(result, size.ids, prompt)
 
     def _remember_templated(self, result: Any) -> None:
@@ -88,29 +99,14 @@ class ChatTemplateWrapper(EncodeWrapper):
 
 
 class DecodeWrapper(TokenizerWrapper):
-    """Wraps ``decode`` and ``batch_decode``."""
+    """Wraps ``decode`` and ``batch_decode``: ids become text."""
 
-    def __call__(
-        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Observe ids becoming text."""
-        if self._passes_through(instance):
-            return wrapped(*args, **kwargs)
-        token = self._inside.set(True)
-        timer = Timer()
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            self._failed(instance, "decode", timer, error)
-            raise
-        finally:
-            self._inside.reset(token)
-        timer.stop()
-        with guard("counting the tokens of a tokenizer call"):
-            ids = args[0] if args else kwargs.get("token_ids", kwargs.get("sequences"))
-            tokens = decoded_tokens(ids, padding_of(instance))
-            self._handlers.tokenizers.record(type(instance).__name__, "decode", timer, tokens)
-        return result
+    _direction: ClassVar[Direction] = "decode"
+
+    def _observe(self, call: _Call, result: Any) -> None:  # noqa: ARG002 - the text is not looked at
+        ids = call.args[0] if call.args else call.kwargs.get("token_ids", call.kwargs.get("sequences"))
+        tokens = decoded_tokens(ids, padding_of(call.tokenizer))
+        self._handlers.tokenizers.record(type(call.tokenizer).__name__, "decode", call.timer, tokens)
 
 
 def _asks_for_padding(kwargs: dict[str, Any]) -> bool:
