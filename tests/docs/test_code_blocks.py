@@ -1,26 +1,34 @@
 """Every code block of the documentation is executed, or named here with what executes it."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from docs.code_blocks import ROOT, Block, blocks
+from docs.code_blocks import ROOT, Block, blocks, pages
 from end_to_end.running import environment
 
 # Blocks that are a command for the checkout or for an installation, and where they are run.
+# First line of a block, and where the block is run.
 RUN_ELSEWHERE = {
     "make demo": "tests/end_to_end/test_demo.py",
+    "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 make demo": "tests/end_to_end/test_demo.py, on ports of its own",
     "make test": "this very run",
+    "TEST_STACK=formers .venv/formers/bin/python -m pytest tests/library": "this very run, with more folders",
     'pip install "paddle-otel[otlp]"': "tests/packaging/test_resolution.py, from the built wheel",
+    "pip install -r requirements.txt": "`make setup` and tests/end_to_end/chat_service.py, which starts app.py",
+    "curl http://127.0.0.1:8000/v1/chat/completions -H 'Content-Type: application/json' \\": (
+        "tests/end_to_end/chat_service.py, which posts the same"
+    ),
 }
 LIMIT_S = 300
 
 # Pages repeat blocks (the two READMEs are equal in them): the same code runs once.
 _DISTINCT = {block.code: block for block in reversed(blocks())}
-_EXECUTED = [b for b in _DISTINCT.values() if b.code.strip() not in RUN_ELSEWHERE and b.language != "text"]
+_EXECUTED = [b for b in _DISTINCT.values() if b.code.splitlines()[0] not in RUN_ELSEWHERE and b.language != "text"]
 _PYTHON = [block for block in _EXECUTED if block.language == "python"]
 _SHELL = [block for block in _EXECUTED if block.language == "bash"]
 
@@ -28,6 +36,14 @@ _SHELL = [block for block in _EXECUTED if block.language == "bash"]
 def test_every_block_says_what_it_is() -> None:
     """``python`` and ``bash`` are executed, ``text`` is output; nothing else, so nothing escapes."""
     assert not [block.name for block in blocks() if block.language not in {"python", "bash", "text"}]
+
+
+def test_no_block_is_only_indented() -> None:
+    """Markdown also takes indented lines behind an empty one for code; those would escape these tests."""
+    fenced = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+    indented = re.compile(r"\n\n    \S[^\n]*")
+    found = {page.name: indented.findall(fenced.sub("", page.read_text(encoding="utf-8"))) for page in pages()}
+    assert not {name: lines for name, lines in found.items() if lines}
 
 
 @pytest.mark.parametrize("block", _PYTHON, ids=lambda block: block.name)

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from backends.servers import Jaeger
 from end_to_end.chat_service import EXAMPLE
 from end_to_end.running import environment, run
 
@@ -20,3 +21,17 @@ def test_the_demo_shows_answers_traces_and_metrics(tmp_path: Path) -> None:
         "ValueError",
     ):
         assert shown in completed.stdout, shown
+
+
+def test_the_demo_sends_to_a_collector_where_one_is_named(jaeger: Jaeger, tmp_path: Path) -> None:
+    """With an endpoint in the environment the telemetry is there, and not in files."""
+    variables = environment(
+        OTEL_EXPORTER_OTLP_ENDPOINT=jaeger.otlp_http_endpoint,
+        OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+        OTEL_SERVICE_NAME="demo-with-a-collector",
+    )
+    completed = run([sys.executable, str(EXAMPLE / "demo.py")], variables, tmp_path)
+    assert completed.returncode == 0, completed.stdout[-3000:] + completed.stderr[-3000:]
+    names = [span.name for trace in jaeger.traces("demo-with-a-collector") for span in trace.spans]
+    assert names.count("chat smollm2-135m-instruct") == 7
+    assert jaeger.otlp_http_endpoint in completed.stdout
