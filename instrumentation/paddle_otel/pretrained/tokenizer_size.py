@@ -57,6 +57,9 @@ def encoded_size(result: Any, padding: Padding | None) -> EncodedSize | None:
     """
     mapping = _as_mapping(result)
     ids = mapping.get("input_ids")
+    if padding is None and isinstance(ids, list) and ids and type(cast("list[Any]", ids)[0]) is int:
+        count = len(cast("list[Any]", ids))
+        return EncodedSize(ids, 1, count, count)  # one text without padding: by far the most frequent
     shape = shape_of(ids)
     if shape is not None:
         return _size_of_array(ids, shape, mapping.get("attention_mask"), padding)
