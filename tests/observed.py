@@ -17,6 +17,23 @@ SCOPE: Final = "a.test"
 INPUT: Final = {"gen_ai__token__type": "input"}
 OUTPUT: Final = {"gen_ai__token__type": "output"}
 
+# A usual response, the labels of its metrics, and the metrics that it gives: under the published names, and the others.
+RESPONSE: Final = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
+LABELS: Final = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "paddlepaddle",
+    "gen_ai.request.model": "Qwen2-0.5B",
+    "gen_ai.response.model": "Qwen2-0.5B",
+}
+PUBLISHED: Final = {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
+UNCHANGED: Final = {
+    "gen_ai.server.request.duration",
+    "gen_ai.server.time_to_first_token",
+    "gen_ai.server.time_per_output_token",
+    "paddle.request.active",
+    "paddle.tokens",
+}
+
 
 def telemetry_on(recorder: Recorder, settings: Settings | None = None) -> Telemetry:
     """Return a telemetry that reports to a recorder."""

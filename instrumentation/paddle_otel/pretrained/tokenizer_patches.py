@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
+from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import guard
 from paddle_otel.operations.prompts import Prompt
 from paddle_otel.operations.tokenizer_call import Direction, Timer, inside_tokenizer_call
@@ -55,6 +56,9 @@ class TokenizerWrapper(ABC):
     def _observe(self, call: "_Call", result: Any) -> None:
         """Count and record a call that returned."""
 
+    def _record_tokens(self, call: "_Call", tokens: int | None) -> None:
+        self._handlers.tokenizers.record(type(call.tokenizer).__name__, self._direction, call.timer, tokens)
+
 
 class _Call(NamedTuple):
     tokenizer: Any
@@ -66,7 +70,7 @@ class _Call(NamedTuple):
 class EncodeWrapper(TokenizerWrapper):
     """Wraps ``__call__``, ``encode`` and their batch variants: text becomes ids."""
 
-    _direction: ClassVar[Direction] = "encode"
+    _direction: ClassVar[Direction] = a.DIRECTION_ENCODE
     _templates = False
 
     def _observe(self, call: _Call, result: Any) -> None:
@@ -78,7 +82,7 @@ class EncodeWrapper(TokenizerWrapper):
             self._remember_templated(result)
 
     def _record(self, call: _Call, result: Any, size: EncodedSize) -> None:
-        self._handlers.tokenizers.record(type(call.tokenizer).__name__, "encode", call.timer, size.tokens)
+        self._record_tokens(call, size.tokens)
         templated = self._templates or self._is_templated(call.args[0] if call.args else call.kwargs.get("text"))
         prompt = Prompt(templated, call.timer.seconds, size.rows, size.columns)
         self._handlers.prompts.remember_ids(result, size.ids, prompt)
@@ -101,12 +105,11 @@ class ChatTemplateWrapper(EncodeWrapper):
 class DecodeWrapper(TokenizerWrapper):
     """Wraps ``decode`` and ``batch_decode``: ids become text."""
 
-    _direction: ClassVar[Direction] = "decode"
+    _direction: ClassVar[Direction] = a.DIRECTION_DECODE
 
     def _observe(self, call: _Call, result: Any) -> None:  # noqa: ARG002 - the text is not looked at
         ids = call.args[0] if call.args else call.kwargs.get("token_ids", call.kwargs.get("sequences"))
-        tokens = decoded_tokens(ids, padding_of(call.tokenizer))
-        self._handlers.tokenizers.record(type(call.tokenizer).__name__, "decode", call.timer, tokens)
+        self._record_tokens(call, decoded_tokens(ids, padding_of(call.tokenizer)))
 
 
 def _asks_for_padding(kwargs: dict[str, Any]) -> bool:

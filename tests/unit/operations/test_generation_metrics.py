@@ -5,26 +5,10 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics.export import Histogram, Sum
 
-from observed import INPUT, OUTPUT, Generations, telemetry_on
+from observed import INPUT, LABELS, OUTPUT, PUBLISHED, RESPONSE, UNCHANGED, Generations, telemetry_on
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations.generation_facts import GenerationResponse
 from recording import Point, Recorder
-
-RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
-LABELS = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "paddlepaddle",
-    "gen_ai.request.model": "Qwen2-0.5B",
-    "gen_ai.response.model": "Qwen2-0.5B",
-}
-PUBLISHED = {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
-UNCHANGED = {
-    "gen_ai.server.request.duration",
-    "gen_ai.server.time_to_first_token",
-    "gen_ai.server.time_per_output_token",
-    "paddle.request.active",
-    "paddle.tokens",
-}
 
 
 @pytest.fixture

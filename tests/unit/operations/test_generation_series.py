@@ -2,32 +2,17 @@
 
 import pytest
 
-from observed import Generations, telemetry_on
+from observed import LABELS, PUBLISHED, RESPONSE, UNCHANGED, Generations, telemetry_on
 from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.generation_metrics import MAXIMUM_SERIES
 from recording import Recorder
 
-RESPONSE = GenerationResponse(input_tokens=7, sequences_output_tokens=(3,), finish_reasons=("stop",))
-LABELS = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "paddlepaddle",
-    "gen_ai.request.model": "Qwen2-0.5B",
-    "gen_ai.response.model": "Qwen2-0.5B",
-}
-PUBLISHED = {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
 LATEST = {
     "gen_ai.client.inference.duration",
     "gen_ai.client.inference.operation.input_tokens",
     "gen_ai.client.inference.operation.output_tokens",
     "gen_ai.client.inference.usage.input_tokens",
     "gen_ai.client.inference.usage.output_tokens",
-}
-UNCHANGED = {
-    "gen_ai.server.request.duration",
-    "gen_ai.server.time_to_first_token",
-    "gen_ai.server.time_per_output_token",
-    "paddle.request.active",
-    "paddle.tokens",
 }
 
 
