@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.conventions import hardware, metrics
+from paddle_otel.conventions import allocator, disk, gpu, hardware, host, metrics, sampler
 from paddle_otel.conventions.metric import Metric
 
 PAGE = Path(__file__).with_name("telemetry.md")
@@ -84,11 +84,21 @@ With `OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=otel,paddle`, everything that a proce
 """
 
 
+_DEVICES: tuple[tuple[str, Iterable[Metric]], ...] = (
+    ("Devices of several kinds", hardware.ALL),
+    ("GPUs", gpu.ALL),
+    ("Host, container and process", host.ALL),
+    ("Disks", disk.ALL),
+    ("Paddle's memory allocator", allocator.ALL),
+    ("The sampler itself", sampler.ALL),
+)
+
+
 def page() -> str:
     """Return the page."""
     rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GENERATION)
     models = _metrics("Generations, tokenizers and models", metrics.ALL)
-    devices = _metrics("GPUs", hardware.ALL)
+    devices = "".join(_metrics(title, listed) for title, listed in _DEVICES)
     return _INTRODUCTION + rows + _OTHERS + models + devices + _RESOURCE
 
 

@@ -15,6 +15,12 @@ assert _zlib.ZLIB_VERSION
 pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures"]
 
 
+@pytest.fixture(autouse=True)
+def _own_devices(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let no other process on this machine report the devices of a test."""
+    monkeypatch.setenv("PADDLE_OTEL_LOCK_DIRECTORY", str(tmp_path_factory.mktemp("locks")))
+
+
 @pytest.fixture
 def recorder() -> Recorder:
     """An OpenTelemetry SDK in memory."""

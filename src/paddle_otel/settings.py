@@ -29,6 +29,14 @@ class Settings:
         generation_span_kind: ``PADDLE_OTEL_GENERATION_SPAN_KIND``, ``internal`` (the model runs in this process) or
             ``client`` (for back ends that list only client spans as model calls).
         sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
+        gpus: ``PADDLE_OTEL_GPUS``, which GPUs are sampled: ``visible`` (those that ``CUDA_VISIBLE_DEVICES`` leaves),
+            ``all``, ``used`` (those on which this process runs), or indices and UUIDs separated by commas.
+        disk_paths: ``PADDLE_OTEL_DISK_PATHS``, paths of data sets, separated as in ``PATH``; the disks behind them are
+            marked.
+        smart: ``PADDLE_OTEL_SMART``. ``true`` reads the S.M.A.R.T. values of the disks with ``smartctl``.
+        smart_interval: ``PADDLE_OTEL_SMART_INTERVAL``, seconds between two readings of them; at least 300.
+        lock_directory: ``PADDLE_OTEL_LOCK_DIRECTORY``, where the processes of a host agree on who reports which device;
+            by default a folder in shared memory.
         file_directory: ``PADDLE_OTEL_FILE_DIRECTORY``, where the ``otlp_jsonl_file`` exporters write; default
             ``telemetry`` in the working directory.
         file_max_bytes: ``PADDLE_OTEL_FILE_MAX_BYTES``, size in bytes at which a file is rotated; at least 4096.
@@ -38,6 +46,11 @@ class Settings:
     enabled: bool = True
     generation_span_kind: SpanKindName = "internal"
     sampler_interval: float = 1.0
+    gpus: str = "visible"
+    disk_paths: str = ""
+    smart: bool = False
+    smart_interval: float = 300.0
+    lock_directory: str = ""
     file_directory: str = "telemetry"
     file_max_bytes: int = 64 * 1024 * 1024
     file_backups: int = 3
@@ -117,6 +130,11 @@ _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "enabled": _boolean,
     "generation_span_kind": _span_kind,
     "sampler_interval": _at_least_seconds(0.1),
+    "gpus": str,
+    "disk_paths": str,
+    "smart": _boolean,
+    "smart_interval": _at_least_seconds(300.0),
+    "lock_directory": str,
     "file_directory": str,
     "file_max_bytes": _at_least_integer(4096),
     "file_backups": _at_least_integer(0),

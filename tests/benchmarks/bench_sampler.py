@@ -29,6 +29,7 @@ from paddle_otel.hardware.reporting import HardwareReporting
 from paddle_otel.sampling.history import CAPACITY, History
 from paddle_otel.sampling.sampler import Sampler
 from paddle_otel.sampling.worker import Slot, Worker
+from paddle_otel.settings import Settings
 
 GPUS: Final = 8
 CYCLES: Final = 500
@@ -84,7 +85,7 @@ def _by_hand(pynvml: Any, handles: list[Any]) -> list[tuple[Any, ...]]:
 def _collection() -> list[Row]:
     reader = InMemoryMetricReader()
     provider = MeterProvider([reader], shutdown_on_exit=False)
-    sampler = Sampler(lambda: [kind.source() for kind in KINDS])
+    sampler = Sampler(lambda: [kind.source(Settings()) for kind in KINDS])
     reporting = HardwareReporting(sampler, KINDS)
     reporting.start(provider, interval=1.0)
     while reader.get_metrics_data() is None:
@@ -114,7 +115,7 @@ def _thread() -> list[Row]:
     """CPU time of the whole process while only the sampler's thread runs."""
     rows: list[Row] = []
     for interval, goal, seconds in ((1.0, 0.5, 10.0), (0.1, None, 5.0)):
-        sampler = Sampler(lambda: [kind.source() for kind in KINDS])
+        sampler = Sampler(lambda: [kind.source(Settings()) for kind in KINDS])
         sampler.start("benchmark", interval)
         time.sleep(0.2)
         before = time.process_time()

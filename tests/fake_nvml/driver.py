@@ -61,6 +61,8 @@ def program_environment(**variables: str) -> dict[str, str]:
     tests = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [tests, os.environ.get("PYTHONPATH", "")]))
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PADDLE_OTEL_", "OTEL_"))}
+    # Which tests set: no other process on this machine may report the devices of a test.
+    inherited |= {name: value for name, value in os.environ.items() if name == "PADDLE_OTEL_LOCK_DIRECTORY"}
     return {**inherited, "PYTHONPATH": path, **variables}
 
 

@@ -12,11 +12,12 @@ class Sink:
         self.provider = MeterProvider([self.reader], shutdown_on_exit=False)
 
     def names(self) -> list[str]:
-        """Collect once; return the name of the metric of each point."""
+        """Collect once; return the name of the metric of each point, without those of the sampler itself."""
         data = self.reader.get_metrics_data()
         if data is None:
             return []
         metrics = [
             metric for resource in data.resource_metrics for scope in resource.scope_metrics for metric in scope.metrics
         ]
-        return [metric.name for metric in metrics for _ in metric.data.data_points]
+        names = [metric.name for metric in metrics for _ in metric.data.data_points]
+        return [name for name in names if not name.startswith("paddle.sampler.")]

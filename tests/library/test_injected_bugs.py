@@ -33,7 +33,7 @@ TOKENIZER_SITES = (
     "paddle_otel.pretrained.tokenizer_patches.decoded_tokens",
     "paddle_otel.pretrained.tokenizer_patches.padding_of",
     "paddle_otel.operations.tokenizer_call.TokenizerCalls._start_span",
-    "paddle_otel.operations.deferred_histogram.DeferredHistogram.record",
+    "paddle_otel.deferred_histogram.DeferredHistogram.record",
     "paddle_otel.operations.prompts.PromptLedger.remember_ids",
     "paddle_otel.operations.prompts.PromptLedger.is_templated_text",
 )

@@ -11,19 +11,34 @@ from opentelemetry.semconv.attributes import error_attributes
 from opentelemetry.semconv.schemas import Schemas
 
 from paddle_otel import conventions
-from paddle_otel.conventions import attributes, hardware, metrics
+from paddle_otel.conventions import allocator, attributes, disk, gpu, hardware, host, metrics, sampler
 from paddle_otel.conventions.metric import Metric
 
 # The package of the conventions in development has no type information.
 gen_ai_attributes = import_module("opentelemetry.semconv._incubating.attributes.gen_ai_attributes")
 hw_attributes = import_module("opentelemetry.semconv._incubating.attributes.hw_attributes")
 gen_ai_metrics = import_module("opentelemetry.semconv._incubating.metrics.gen_ai_metrics")
+system_attributes = import_module("opentelemetry.semconv._incubating.attributes.system_attributes")
 hw_metrics = import_module("opentelemetry.semconv._incubating.metrics.hw_metrics")
+system_metrics = import_module("opentelemetry.semconv._incubating.metrics.system_metrics")
+process_metrics = import_module("opentelemetry.semconv._incubating.metrics.process_metrics")
+container_metrics = import_module("opentelemetry.semconv._incubating.metrics.container_metrics")
 
-ALL_METRICS: Final = (*metrics.ALL, *hardware.ALL)
-# Keys have dots; well-known values ("gpu", "stop") have none.
+# Names without one in the conventions that are not ours alone (also used by others), or newer than the oldest release.
+NOT_IN_EVERY_PACKAGE: Final = {
+    "process.gpu.memory.usage",
+    "process.gpu.utilization",
+    "system.memory.linux.available",
+    "container.memory.available",
+}
+
+HARDWARE: Final = (*hardware.ALL, *gpu.ALL, *host.ALL, *disk.ALL)
+ALL_METRICS: Final = (*metrics.ALL, *HARDWARE, *allocator.ALL, *sampler.ALL)
+# Keys have dots; well-known values ("gpu", "stop") have none, but for the types of limits.
 KEYS: Final = {
-    name: cast("str", value) for name, value in vars(attributes).items() if name.isupper() and "." in str(value)
+    name: cast("str", value)
+    for name, value in vars(attributes).items()
+    if name.isupper() and "." in str(value) and not name.startswith("LIMIT_")
 }
 
 SECONDS: Final = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -71,16 +86,55 @@ def test_values_are_those_of_the_semantic_conventions() -> None:
     assert error_attributes.ErrorTypeValues.OTHER.value == attributes.ERROR_TYPE_OTHER
 
 
-@pytest.mark.parametrize("metric", [metric for metric in hardware.ALL if metric.name.startswith("hw.")], ids=named)
+def test_device_values_are_those_of_the_semantic_conventions() -> None:
+    """States, limits and types of devices, CPU modes, memory and paging states."""
+    for enum, ours in (
+        (hw_attributes.HwTypeValues, {attributes.HW_TYPE_GPU, attributes.HW_TYPE_PHYSICAL_DISK}),
+        (
+            hw_attributes.HwStateValues,
+            {
+                *(attributes.STATE_OK, attributes.STATE_DEGRADED, attributes.STATE_FAILED),
+                attributes.STATE_PREDICTED_FAILURE,
+            },
+        ),
+        (hw_attributes.HwLimitTypeValues, {attributes.LIMIT_HIGH_CRITICAL, attributes.LIMIT_HIGH_DEGRADED}),
+        (hw_attributes.HwPhysicalDiskStateValues, {attributes.DISK_ENDURANCE_REMAINING}),
+        (
+            system_attributes.SystemMemoryStateValues,
+            {
+                *(attributes.MEMORY_USED, attributes.MEMORY_FREE),
+                *(attributes.MEMORY_BUFFERS, attributes.MEMORY_CACHED),
+            },
+        ),
+        (system_attributes.SystemPagingStateValues, {attributes.PAGING_USED, attributes.PAGING_FREE}),
+        (system_attributes.SystemPagingDirectionValues, {attributes.PAGING_IN, attributes.PAGING_OUT}),
+    ):
+        assert ours <= {value.value for value in enum}
+
+
+def _conventional(metric: Metric) -> tuple[ModuleType, str] | None:
+    """Return the module of the conventions that knows a metric, and its function that creates it."""
+    for module in (hw_metrics, system_metrics, process_metrics, container_metrics):
+        function = f"create_{metric.name.replace('.', '_')}"
+        if hasattr(module, function):
+            return module, function
+    return None
+
+
+@pytest.mark.parametrize("metric", HARDWARE, ids=named)
 def test_hardware_metrics_are_those_of_the_semantic_conventions(metric: Metric) -> None:
-    """Name, unit and instrument are the conventions'; ours are read at collection, so they are observable."""
+    """Name, unit and instrument are the conventions' where they know the metric; ours are read at collection."""
+    assert metric.kind.startswith("observable_")
+    known = _conventional(metric)
+    if known is None:
+        assert metric.name.startswith("paddle.") or metric.name in NOT_IN_EVERY_PACKAGE
+        return
     meter = Mock()
-    create = getattr(hw_metrics, f"create_{metric.name.replace('.', '_')}")
+    create = getattr(*known)
     create(meter, *([None] if "callbacks" in create.__annotations__ else []))
     ((method, _, created),) = meter.method_calls
     assert (created["name"], created["unit"]) == (metric.name, metric.unit)
     assert f"create_{metric.kind}".replace("observable_", "") == method.replace("observable_", "")
-    assert metric.kind.startswith("observable_")
 
 
 def test_generation_metrics_are_those_of_the_semantic_conventions() -> None:
@@ -136,7 +190,8 @@ def test_no_name_is_used_twice(names: list[str]) -> None:
 @pytest.mark.parametrize("name", [metric.name for metric in ALL_METRICS] + list(KEYS.values()))
 def test_own_names_start_with_paddle(name: str) -> None:
     """A name is the conventions' or ours, and ours cannot collide with theirs."""
-    assert name.startswith(("gen_ai.", "hw.", "paddle.", "process.", "system.")) or name == "error.type"
+    conventions_of_others = ("container.", "cpu.", "disk.", "gen_ai.", "hw.", "network.", "process.", "system.")
+    assert name.startswith(("paddle.", *conventions_of_others)) or name == "error.type"
 
 
 def test_the_schema_is_a_published_one() -> None:

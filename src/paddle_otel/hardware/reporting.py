@@ -1,98 +1,141 @@
-"""Shows what the sampler saw as OpenTelemetry instruments."""
+"""Shows what the sampler saw as OpenTelemetry instruments, and what happened as events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from opentelemetry.metrics import CallbackOptions, MeterProvider, NoOpMeter, Observation, get_meter, get_meter_provider
+from opentelemetry._logs import Logger, LoggerProvider, get_logger
+from opentelemetry.metrics import MeterProvider, NoOpMeter, get_meter, get_meter_provider
 
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.guard import guard
-from paddle_otel.hardware.kind import DeviceKind, ObservedMetric
+from paddle_otel.hardware.claims import Claims
+from paddle_otel.hardware.kind import DeviceKind, Event
 from paddle_otel.hardware.kinds import KINDS
-from paddle_otel.instruments import ObservableCallback, observable
+from paddle_otel.hardware.outlet import Outlet
 from paddle_otel.sampling.sampler import Sampler
+from paddle_otel.sampling.snapshot import Snapshot
+from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
 
 SCOPE: Final = "paddle_otel.hardware_metrics"
-"""Instrumentation scope of the instruments, and owner of the sampling they need."""
-
-
-@dataclass
-class _Outlet:
-    """The instruments on one meter provider: created once, because a second creation drops its callbacks silently."""
-
-    active: bool = False
-    created: bool = False
+"""Instrumentation scope of the instruments and events, and owner of the sampling they need."""
 
 
 class HardwareReporting:
-    """Instruments that only look at the sampler's latest snapshot.
+    """Instruments that only look at what the sampler has read, and events it gives rise to.
 
     Args:
         sampler: Reads the devices.
         kinds: What is shown.
+        claims: Which devices this process reports.
     """
 
-    def __init__(self, sampler: Sampler, kinds: Sequence[DeviceKind[Any]]) -> None:
+    def __init__(self, sampler: Sampler, kinds: Sequence[DeviceKind[Any]], claims: Claims | None = None) -> None:
         self._sampler = sampler
         self._kinds = kinds
-        self._outlets: WeakKeyDictionary[MeterProvider, _Outlet] = WeakKeyDictionary()
+        self._claims = claims or Claims()
+        self._outlets: WeakKeyDictionary[MeterProvider, Outlet] = WeakKeyDictionary()
         # The global provider is a proxy until the SDK is set up; both are one outlet.
-        self._global_outlet = _Outlet()
-        self._current: _Outlet | None = None
+        self._global_outlet: Outlet | None = None
+        self._current: Outlet | None = None
+        self._logger: Logger | None = None
 
-    def start(self, meter_provider: MeterProvider | None, interval: float) -> None:
+    def start(
+        self,
+        meter_provider: MeterProvider | None,
+        interval: float,
+        logger_provider: LoggerProvider | None = None,
+    ) -> None:
         """Show the hardware on a meter provider, in place of the one before; does nothing if that is disabled.
 
         Args:
             meter_provider: Where, the global one if ``None``.
             interval: Seconds between two samples.
+            logger_provider: Where events go, the global one if ``None``.
         """
         meter = get_meter(SCOPE, VERSION, meter_provider, SCHEMA_URL)
-        outlet = self._outlet(meter_provider)
-        if outlet is not self._current:
+        if self._current is not None and self._current is not self._known_outlet(meter_provider):
             self.stop()
         if isinstance(meter, NoOpMeter):
             return  # OTEL_SDK_DISABLED: nobody would look at the samples
+        outlet = self._known_outlet(meter_provider)
+        if outlet is None:
+            outlet = Outlet(meter, self._sampler, self._kinds, self._claims)
+            self._remember(meter_provider, outlet)
         outlet.active = True
         self._current = outlet
-        if not outlet.created:
-            outlet.created = True
-            for kind in self._kinds:
-                for observed in kind.metrics:
-                    with guard(f"creating {observed.metric.name}"):
-                        observable(meter, observed.metric, self._callback(outlet, kind, observed))
+        self._logger = get_logger(SCOPE, VERSION, logger_provider, SCHEMA_URL)
+        self._sampler.subscribe(self._on_snapshot)
         self._sampler.start(SCOPE, interval)
 
     def stop(self) -> None:
-        """Show nothing any more and let the sampler go."""
+        """Show nothing any more, let the sampler go and give the claimed devices back."""
         if self._current is not None:
             self._current.active = False
             self._current = None
+        self._logger = None
         self._sampler.stop(SCOPE)
+        self._claims.release()
 
-    def _outlet(self, meter_provider: MeterProvider | None) -> _Outlet:
+    def _known_outlet(self, meter_provider: MeterProvider | None) -> Outlet | None:
         if meter_provider is None or meter_provider is get_meter_provider():
             return self._global_outlet
-        return self._outlets.setdefault(meter_provider, _Outlet())
+        return self._outlets.get(meter_provider)
 
-    def _callback(self, outlet: _Outlet, kind: DeviceKind[Any], observed: ObservedMetric[Any]) -> ObservableCallback:
-        def observe(_: CallbackOptions) -> Iterable[Observation]:
-            # An exception here would be logged by the SDK at every collection.
-            with guard(f"reporting {observed.metric.name}"):
-                if outlet.active and (snapshot := self._sampler.latest()) is not None:
-                    readings = kind.readings(snapshot)
-                    if readings is not None:
-                        return [Observation(value, attributes) for value, attributes in observed.points(readings)]
-            return ()
+    def _remember(self, meter_provider: MeterProvider | None, outlet: Outlet) -> None:
+        if meter_provider is None or meter_provider is get_meter_provider():
+            self._global_outlet = outlet
+        else:
+            self._outlets[meter_provider] = outlet
 
-        return observe
+    def _on_snapshot(self, snapshot: Snapshot) -> None:
+        current, logger = self._current, self._logger
+        if current is None:
+            return
+        current.note(snapshot)
+        self._claims.lapse()
+        if logger is not None:
+            for event in self._events(snapshot):
+                logger.emit(
+                    timestamp=event.timestamp,
+                    severity_number=event.severity,
+                    event_name=event.name,
+                    attributes=event.attributes,
+                )
+
+    def _events(self, snapshot: Snapshot) -> Iterable[Event]:
+        for kind in self._kinds:
+            readings = kind.readings(snapshot)
+            if readings is not None:
+                with guard(f"looking for events of {kind.name}"):
+                    reported = kind.reported(readings, self._claims.holds)
+                    if reported is not None:
+                        yield from kind.events(reported)
 
 
-SAMPLER: Final = Sampler(lambda: [kind.source() for kind in KINDS])
+_kinds: Final[list[DeviceKind[Any]]] = [*KINDS]
+
+
+def add_kind(kind: DeviceKind[Any]) -> None:
+    """Also sample and show a kind that this library does not know, from the next start on.
+
+    Args:
+        kind: Added once, however often this is called.
+    """
+    if kind not in _kinds:
+        _kinds.append(kind)
+
+
+def _open_sources() -> list[Any]:
+    settings = Settings.from_environment()
+    return [kind.source(settings) for kind in _kinds]
+
+
+SAMPLER: Final = Sampler(_open_sources)
 """The one sampler of this process."""
 
-REPORTING: Final = HardwareReporting(SAMPLER, KINDS)
+REPORTING: Final = HardwareReporting(
+    SAMPLER, _kinds, Claims(lambda: Settings.from_environment().lock_directory or None)
+)
 """What the instrumentor switches on and off."""

@@ -10,6 +10,7 @@ from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 from paddle_otel import instruments
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.conventions.metric import Metric
+from paddle_otel.deferred_histogram import DeferredHistogram
 from paddle_otel.guard import guard
 from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
@@ -69,13 +70,11 @@ class Telemetry:
 
         instruments.observable(self.meter, metric, callback)
 
-    def before_collection(self, flush: Callable[[], None]) -> None:
-        """Have a function called at each collection, before the collected values are read.
-
-        The SDK calls the callbacks of observable instruments first and reads the other instruments after them, so what
-        ``flush`` records is part of the same collection. Needs at least one :meth:`observable`.
-        """
-        self._before_collection.append(flush)
+    def deferred_histogram(self, metric: Metric) -> DeferredHistogram:
+        """Create a histogram whose values are recorded at each collection. Needs at least one :meth:`observable`."""
+        histogram = DeferredHistogram(self.meter, metric)
+        self._before_collection.append(histogram.flush)
+        return histogram
 
     def is_idle(self) -> bool:
         """Tell whether no SDK is configured (yet), so that nothing measured would go anywhere."""

@@ -12,7 +12,6 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.guard import guarded
-from paddle_otel.operations.deferred_histogram import DeferredHistogram
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.telemetry import Telemetry
@@ -55,8 +54,8 @@ class TokenizerCalls:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._duration = DeferredHistogram(telemetry, m.TOKENIZER_DURATION)
-        self._tokens = DeferredHistogram(telemetry, m.TOKENIZER_TOKENS)
+        self._duration = telemetry.deferred_histogram(m.TOKENIZER_DURATION)
+        self._tokens = telemetry.deferred_histogram(m.TOKENIZER_TOKENS)
 
     @guarded("recording a tokenizer call")
     def record(

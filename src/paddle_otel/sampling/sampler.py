@@ -48,6 +48,7 @@ class Sampler:
         self._intervals: dict[str, float] = {}
         self._reported_hangs: set[str] = set()
         self._exiting = False
+        self._listeners: tuple[Callable[[Snapshot], None], ...] = ()
         self._make_anew()
         call_in_forked_child(self._make_anew)
 
@@ -92,6 +93,16 @@ class Sampler:
     def running(self) -> bool:
         """Whether anybody wants samples."""
         return bool(self._intervals)
+
+    def subscribe(self, listener: Callable[[Snapshot], None]) -> None:
+        """Have a function called with each snapshot, on the sampler's thread; it must be short. May be told twice."""
+        if listener not in self._listeners:
+            self._listeners = (*self._listeners, listener)
+
+    @property
+    def sources(self) -> tuple[Slot, ...]:
+        """The sources that are read, with their errors and last successes; none before the first start."""
+        return self._slots
 
     def latest(self) -> Snapshot | None:
         """Return the newest snapshot, ``None`` when there is none or it is stale.
@@ -144,9 +155,15 @@ class Sampler:
         with guard("starting the thread that reads the hardware"):
             if not self._slots:
                 self._slots = tuple(Slot(source) for source in self._open_sources())
-            worker = Worker(self._slots, self._interval, self._history.append)
+            worker = Worker(self._slots, self._interval, self._publish)
             worker.start()
             self._worker = worker
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self._history.append(snapshot)
+        for listener in self._listeners:
+            with guard("handing on what the hardware said"):
+                listener(snapshot)
 
     def _report_hang(self, source: str | None) -> None:
         if source is not None and source not in self._reported_hangs:

@@ -33,16 +33,32 @@ class Slot:
 
     def __init__(self, source: Source[object]) -> None:
         self.name: Final = source.name
+        self.errors: int = 0
+        self.last_success: int | None = None
         self._source = source
         self._occupied = threading.Lock()
 
     def read(self) -> object | None:
-        """Return the readings, ``None`` on trouble or while another thread is still inside."""
-        return self._alone(self._source.read, f"reading {self.name}")
+        """Return the readings, ``None`` on trouble or while another thread is still inside.
+
+        Counts in ``errors`` how often reading failed, and notes in ``last_success`` when it last gave something
+        (``time.time_ns()``).
+        """
+        readings = self._alone(self._read, f"reading {self.name}")
+        if readings is not None:
+            self.last_success = time.time_ns()
+        return readings
 
     def close(self) -> None:
         """Close the source, unless another thread is still inside."""
         self._alone(self._source.close, f"closing {self.name}")
+
+    def _read(self) -> object | None:
+        try:
+            return self._source.read()
+        except Exception:
+            self.errors += 1
+            raise
 
     def _alone(self, act: Callable[[], object], site: str) -> object | None:
         if not self._occupied.acquire(blocking=False):
@@ -113,19 +129,29 @@ class Worker:
             Whether that was done; not when the worker was told to end, because then nobody wants the result.
         """
         readings: dict[str, object] = {}
+        durations: dict[str, int] = {}
         wall, started = time.time_ns(), time.monotonic_ns()
+        finished = started
         for slot in self._slots:
             if self._ending is not None:
                 return False
-            self._inside = (slot.name, time.monotonic_ns())
+            self._inside = (slot.name, begun := finished)
             reading = slot.read()
             self._inside = None
+            finished = time.monotonic_ns()
+            durations[slot.name] = finished - begun
             if reading is not None:
                 readings[slot.name] = reading
         if self._ending is not None:
             return False
         self._publish(
-            Snapshot(started=started, finished=time.monotonic_ns(), wall=wall, readings=MappingProxyType(readings))
+            Snapshot(
+                started=started,
+                finished=finished,
+                wall=wall,
+                readings=MappingProxyType(readings),
+                durations=MappingProxyType(durations),
+            )
         )
         return True
 

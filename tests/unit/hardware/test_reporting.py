@@ -14,10 +14,11 @@ from fake_nvml.sources import eventually, sampler_threads
 from paddle_otel.conventions import hardware as hw
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.hardware.kind import DeviceKind, ObservedMetric
-from paddle_otel.hardware.kinds import KINDS
+from paddle_otel.hardware.nvml import KIND as GPUS
 from paddle_otel.hardware.reporting import HardwareReporting
 from paddle_otel.instruments import ObservableCallback, observable
 from paddle_otel.sampling.sampler import Sampler
+from paddle_otel.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("fake_nvml")
 
@@ -41,7 +42,7 @@ def other_sink() -> Iterator[Sink]:
 @pytest.fixture
 def reporting() -> Iterator[HardwareReporting]:
     """The reporting of all kinds, not started."""
-    reporting = HardwareReporting(Sampler(lambda: [kind.source() for kind in KINDS], stale_after=0.3), KINDS)
+    reporting = HardwareReporting(Sampler(lambda: [GPUS.source(Settings())], stale_after=0.3), [GPUS])
     yield reporting
     reporting.stop()
 
@@ -53,7 +54,7 @@ def test_starting_twice_reports_once(
     reporting.start(sink.provider, interval=0.02)
     reporting.start(sink.provider, interval=0.02)
     assert eventually(sink.names)
-    assert len(sink.names()) == len(set(sink.names())) == 7
+    assert len(sink.names()) == len(set(sink.names())) == len(GPUS.metrics)
     assert len(sampler_threads()) == 1
     assert caplog.text == ""
 
@@ -81,13 +82,13 @@ def test_it_comes_back_on_the_same_provider(
         created.append(metric.name)
         observable(meter, metric, callback)
 
-    monkeypatch.setattr("paddle_otel.hardware.reporting.observable", noting)
+    monkeypatch.setattr("paddle_otel.hardware.outlet.observable", noting)
     for _ in range(3):
         reporting.start(sink.provider, interval=0.02)
-        assert eventually(lambda: len(sink.names()) == 7)
+        assert eventually(lambda: len(sink.names()) == len(GPUS.metrics))
         reporting.stop()
         assert sink.names() == []
-    assert len(created) == len(set(created)) == 7
+    assert len(created) == len(set(created)) == len(GPUS.metrics) + 2
 
 
 def test_another_provider_takes_over(reporting: HardwareReporting, sink: Sink, other_sink: Sink) -> None:
@@ -148,9 +149,8 @@ def test_one_broken_metric_costs_no_other(sink: Sink, telemetry_trouble: Any) ->
     def broken(_: object) -> Any:
         raise ZeroDivisionError
 
-    (gpus,) = KINDS
-    kind = DeviceKind(gpus.name, gpus.source, (ObservedMetric(hw.POWER, broken), *gpus.metrics[-1:]))
-    reporting = HardwareReporting(Sampler(lambda: [kind.source()]), [kind])
+    kind = DeviceKind(GPUS.name, GPUS.source, (ObservedMetric(hw.POWER, broken), *GPUS.metrics[-1:]))
+    reporting = HardwareReporting(Sampler(lambda: [kind.source(Settings())]), [kind])
     reporting.start(sink.provider, interval=0.02)
     assert eventually(sink.names)
     assert sink.names() == ["hw.temperature"]

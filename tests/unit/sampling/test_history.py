@@ -7,7 +7,7 @@ from paddle_otel.sampling.snapshot import Snapshot
 
 
 def _snapshot(second: int) -> Snapshot:
-    return Snapshot(started=second * 10**9, finished=second * 10**9 + 5, wall=0, readings={})
+    return Snapshot(started=second * 10**9, finished=second * 10**9 + 5, wall=0, readings={}, durations={})
 
 
 def test_latest_is_the_newest() -> None:

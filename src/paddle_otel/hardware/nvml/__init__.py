@@ -13,9 +13,15 @@ its Python binding, is imported before the first read.
 
 from typing import Final
 
+from paddle_otel.hardware.claims import Holds
 from paddle_otel.hardware.kind import DeviceKind
 from paddle_otel.hardware.nvml.metrics import METRICS
 from paddle_otel.hardware.nvml.reading import GpuReading
 from paddle_otel.hardware.nvml.source import NAME, NvmlSource
 
-KIND: Final[DeviceKind[tuple[GpuReading, ...]]] = DeviceKind(NAME, NvmlSource, METRICS)
+
+def _reported(gpus: tuple[GpuReading, ...], holds: Holds) -> tuple[GpuReading, ...]:
+    return tuple(gpu for gpu in gpus if holds(gpu.identity.uuid))
+
+
+KIND: Final[DeviceKind[tuple[GpuReading, ...]]] = DeviceKind(NAME, lambda _: NvmlSource(), METRICS, _reported)

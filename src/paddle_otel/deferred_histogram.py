@@ -11,12 +11,11 @@ from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import Histogram
+from opentelemetry.metrics import Histogram, Meter
 
 from paddle_otel import instruments
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.forking import call_in_forked_child
-from paddle_otel.operations.telemetry import Telemetry
 
 MAXIMUM_QUEUED: Final = 8192
 """Values that wait for the next collection, about 1 MB."""
@@ -30,14 +29,15 @@ class DeferredHistogram:
     """Records values at the next collection.
 
     Args:
-        telemetry: Where the histogram is created; it needs at least one observable instrument.
+        meter: Where the histogram is created. The callback of an observable instrument of the same provider has to
+            call :meth:`flush`: the SDK calls those first and reads the other instruments after them, so what is
+            recorded there is part of the same collection.
         metric: A metric of the kind ``histogram``.
     """
 
-    def __init__(self, telemetry: Telemetry, metric: Metric) -> None:
-        self._histogram: Histogram = instruments.histogram(telemetry.meter, metric)
+    def __init__(self, meter: Meter, metric: Metric) -> None:
+        self._histogram: Histogram = instruments.histogram(meter, metric)
         self._queue: deque[tuple[float, Mapping[str, str]]] = deque()
-        telemetry.before_collection(self.flush)
         call_in_forked_child(self._reset)
 
     def _reset(self) -> None:

@@ -7,9 +7,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, MetricsData
 
 from observed import telemetry_on, telemetry_to
+from paddle_otel import deferred_histogram
 from paddle_otel.conventions import metrics as m
-from paddle_otel.operations import deferred_histogram
-from paddle_otel.operations.deferred_histogram import DeferredHistogram
+from paddle_otel.deferred_histogram import DeferredHistogram
 from paddle_otel.operations.telemetry import Telemetry
 from recording import Recorder
 
@@ -19,7 +19,7 @@ LABELS = {"paddle.tokenizer.class": "T", "paddle.tokenizer.direction": "encode"}
 
 def histogram_on(telemetry: Telemetry) -> DeferredHistogram:
     """Return a deferred histogram beside the observable instrument that it needs."""
-    made = DeferredHistogram(telemetry, m.TOKENIZER_TOKENS)
+    made = telemetry.deferred_histogram(m.TOKENIZER_TOKENS)
     telemetry.observable(m.TOKENS, lambda: ())
     return made
 
