@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fake_nvml import scenarios
 from fake_nvml.driver import FakeDriver, build, environment
 
 RunWithFakeDriver = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -53,14 +54,52 @@ def old_fake_nvml(old_fake_nvml_library: Path, monkeypatch: pytest.MonkeyPatch) 
     driver.heal()
 
 
+def _initialised() -> Any:
+    pynvml: Any = importlib.import_module("pynvml")
+    pynvml.nvmlInit()
+    return pynvml
+
+
+@pytest.fixture
+def nvml(fake_nvml: FakeDriver) -> Any:
+    """The module ``pynvml``, initialised, with three devices."""
+    fake_nvml.reset(3)
+    return _initialised()
+
+
+@pytest.fixture
+def old_nvml(old_fake_nvml: FakeDriver) -> Any:  # noqa: ARG001 - it is in place of the driver
+    """The same with a driver of 2020 and one device."""
+    return _initialised()
+
+
+@pytest.fixture
+def mig_nvml(fake_nvml: FakeDriver) -> Any:
+    """The same with two devices, the first one with MIG devices."""
+    scenarios.mig_and_whole(fake_nvml)
+    return _initialised()
+
+
+@pytest.fixture
+def mig_gpu(mig_nvml: Any) -> Any:
+    """The handle of the device with MIG devices."""
+    return mig_nvml.nvmlDeviceGetHandleByIndex(0)
+
+
+@pytest.fixture
+def whole_gpu(mig_nvml: Any) -> Any:
+    """The handle of the device without."""
+    return mig_nvml.nvmlDeviceGetHandleByIndex(1)
+
+
 @pytest.fixture
 def run_with_fake_nvml(fake_nvml_library: Path, tmp_path: Path) -> RunWithFakeDriver:
     """Run Python code in a program that finds the fake driver, and an empty ``paddle`` module unless told otherwise."""
 
     def run(
-        code: str, *, count: int = 1, rules: str = "", real_paddle: bool = False
+        code: str, *, count: int = 1, rules: str = "", values: str = "", real_paddle: bool = False
     ) -> "subprocess.CompletedProcess[str]":
-        env = environment(fake_nvml_library, count=count, rules=rules)
+        env = environment(fake_nvml_library, count=count, rules=rules, values=values)
         if not real_paddle:
             (tmp_path / "paddle.py").write_text("")
             env["PYTHONPATH"] = os.pathsep.join([str(tmp_path), env.get("PYTHONPATH", "")])
