@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from fake_nvml.driver import HANG, FakeDriver, uuid
+from fake_nvml.driver import GIB, HANG, FakeDriver, uuid
 from fake_nvml.sources import Clock, eventually
+from gpu_readings import read
 from paddle_otel.hardware.nvml.binding import Binding
 from paddle_otel.hardware.nvml.source import NvmlSource
 from paddle_otel.sampling.sampler import Sampler
 
+UNINITIALIZED = 1
 NO_PERMISSION = 4
 DRIVER_NOT_LOADED = 9
 VERSION_MISMATCH = 18
@@ -137,8 +139,8 @@ def test_driver_that_is_reloaded(fake_nvml: FakeDriver, source: NvmlSource, cloc
 def test_driver_that_was_replaced_by_another_version(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:
     """Until the process restarts it cannot work, so it is tried ever more seldom; nothing else happens."""
     assert _uuids(source) == [uuid(0)]
-    fake_nvml.inject("nvmlDeviceGetFieldValues", VERSION_MISMATCH)
-    fake_nvml.inject("nvmlInitWithFlags", VERSION_MISMATCH)
+    for function in ("nvmlDeviceGetFieldValues", "nvmlDeviceGetCount_v2", "nvmlInitWithFlags"):
+        fake_nvml.inject(function, VERSION_MISMATCH)
     for _ in range(1000):
         assert _uuids(source) is None
         clock.now += 1.0
@@ -146,6 +148,21 @@ def test_driver_that_was_replaced_by_another_version(fake_nvml: FakeDriver, sour
     fake_nvml.heal()
     clock.now += 300.0
     assert _uuids(source) == [uuid(0)]
+
+
+@pytest.mark.parametrize("code", [UNINITIALIZED, DRIVER_NOT_LOADED, VERSION_MISMATCH])
+def test_call_that_wrongly_says_that_the_driver_is_gone(
+    fake_nvml: FakeDriver, source: NvmlSource, clock: Clock, code: int
+) -> None:
+    """The driver answers other calls, so only that value is missing; nothing is initialised again."""
+    fake_nvml.reset(2)
+    fake_nvml.inject("nvmlDeviceGetUtilizationRates", code, device=1)
+    for _ in range(50):
+        first, second = read(source)
+        assert (first.utilization, second.utilization) == (0.5, None)
+        assert (first.memory_used, second.memory_used) == (10 * GIB, 11 * GIB)
+        clock.now += 1.0
+    assert fake_nvml.calls("nvmlInitWithFlags") == 1
 
 
 def test_silence_of_all_devices_initialises_anew(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:

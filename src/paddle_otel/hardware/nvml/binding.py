@@ -25,6 +25,7 @@ class Code:
     ARGUMENT_VERSION_MISMATCH: Final = 25
     DEPRECATED: Final = 26
     GPU_NOT_FOUND: Final = 28
+    UNKNOWN: Final = 999
 
 
 UNSUPPORTED: Final = frozenset(
@@ -46,6 +47,8 @@ DRIVER_GONE: Final = frozenset(
     {Code.UNINITIALIZED, Code.DRIVER_NOT_LOADED, Code.LIBRARY_NOT_FOUND, Code.LIBRARY_VERSION_MISMATCH}
 )
 """No device answers until NVML is initialised again."""
+
+_ABOUT_THE_DRIVER: Final = frozenset({"nvmlInit", "nvmlShutdown", "nvmlDeviceGetCount"})
 
 
 class NvmlError(Exception):
@@ -109,9 +112,19 @@ class Binding:
         try:
             return found(*args)
         except self._error as error:
-            raise NvmlError(function, int(getattr(error, "value", 0)), type(error).__name__) from None
+            code, reason = int(getattr(error, "value", 0)), type(error).__name__
+            if code in DRIVER_GONE and function not in _ABOUT_THE_DRIVER and self._driver_answers():
+                code = Code.UNKNOWN  # it speaks for itself only: all other devices would be given up with it
+            raise NvmlError(function, code, reason) from None
         except UnicodeDecodeError:
             raise NvmlError(function, Code.NOT_SUPPORTED, "not UTF-8") from None
+
+    def _driver_answers(self) -> bool:
+        try:
+            self._find("nvmlDeviceGetCount")()
+        except (self._error, NvmlError):
+            return False
+        return True
 
     def call_or_none(self, function: str, *args: Any) -> Any | None:
         """Return what a function returns, ``None`` where :meth:`call` would raise."""

@@ -1,15 +1,23 @@
-"""One GPU."""
+"""One place in NVML's list of GPUs: which GPU is there, and what happens when it is lost."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from paddle_otel.hardware.nvml.binding import DRIVER_GONE, Binding, NvmlError
-from paddle_otel.hardware.nvml.fields import ENERGY, POWER_INSTANT, FieldBatch
-from paddle_otel.hardware.nvml.question import Backoff, Question
-from paddle_otel.hardware.nvml.reading import GpuIdentity, GpuReading
-from paddle_otel.hardware.nvml.values import celsius, from_milli, ratio, used_and_total
+from paddle_otel.hardware.monotonic import CountersByDevice
+from paddle_otel.hardware.nvml.binding import DEVICE_LOST, DRIVER_GONE, Binding, NvmlError
+from paddle_otel.hardware.nvml.gpu import Gpu
+from paddle_otel.hardware.nvml.identity import GpuIdentity
+from paddle_otel.hardware.nvml.mig import MigInstance, instances
+from paddle_otel.hardware.nvml.question import Backoff, Question, Schedule
+from paddle_otel.hardware.nvml.reading import GpuReading
+from paddle_otel.hardware.nvml.selection import Selection
+from paddle_otel.hardware.nvml.visible import Candidate
+from paddle_otel.hardware.nvml.xid import XidWatch
+from paddle_otel.hardware.nvml.xid_log import XidLog
 from paddle_otel.hardware.once_log import OnceLog
 
-_TEMPERATURE_GPU: Final = 0
+MIG_PERIOD: Final = 30.0
+"""Seconds between two looks at how MIG has split a GPU."""
 
 
 class Device:
@@ -18,23 +26,46 @@ class Device:
     Args:
         binding: NVML, initialised.
         index: Where NVML lists the GPU now.
+        phase: See :class:`Schedule`.
         driver_version: Version of the driver.
+        counters: Those of all GPUs.
+        watch: Notices errors that the driver reports.
         log: Says once when the GPU is lost and when it is back.
+        lost: Which GPU was lost here before NVML was initialised.
     """
 
-    def __init__(self, binding: Binding, index: int, driver_version: str | None, log: OnceLog) -> None:
+    def __init__(  # noqa: PLR0913 - it is made in one place, by name
+        self,
+        binding: Binding,
+        *,
+        index: int,
+        phase: float,
+        driver_version: str | None,
+        counters: CountersByDevice,
+        watch: XidWatch,
+        log: OnceLog,
+        lost: GpuIdentity | None = None,
+    ) -> None:
         self._binding = binding
-        self._log = log
         self._index = index
+        self._phase = phase
         self._driver_version = driver_version
+        self._counters = counters
+        self._watch = watch
+        self._log = log
         self._handle: Any = None
         self._identity: GpuIdentity | None = None
+        self._gpu: Gpu | None = None
+        self._candidates: Mapping[Candidate, Any] | None = None
         self._backoff = Backoff()
-        self._lost = False
-        self._learn_anew()
+        self._forget_mig()
+        self.silent = lost is not None
+        """Whether nothing is heard of the GPU here."""
+        self.lost = lost
+        """Which GPU is lost here."""
 
-    def read(self, now: float) -> GpuReading | None:
-        """Return what the GPU says, ``None`` while it says nothing.
+    def identify(self, now: float) -> None:
+        """Find out which GPU this is, unless that is known or failed a short while ago.
 
         Args:
             now: Seconds of a monotonic clock.
@@ -43,79 +74,154 @@ class Device:
             NvmlError: The driver is gone: NVML must be initialised again.
         """
         if not self._backoff.due(now):
-            return None
+            return
         try:
-            identity = self._identity or self._identify()
-            reading = self._ask_everything(identity, now)
+            if self._identity is None:
+                self._handle, self._identity = self._who()
+                self._candidates = None
+            if not self._cannot_be_split and self._mig_schedule.due(now):
+                self._look_at_mig(now)
         except NvmlError as error:
-            if error.code in DRIVER_GONE:
-                raise
-            self._lose(now, error.reason)
-            return None
-        if reading.blank:
-            self._lose(now, "no value could be read")
-            return None
-        self._find_again(identity)
-        return reading
+            self._lose(now, error)
 
-    def _identify(self) -> GpuIdentity:
-        handle = self._binding.call("nvmlDeviceGetHandleByIndex", self._index)
-        uuid = str(self._binding.call("nvmlDeviceGetUUID", handle))
-        name = self._binding.call_or_none("nvmlDeviceGetName", handle)
-        self._handle = handle
-        self._identity = GpuIdentity(uuid, name, self._driver_version)
-        return self._identity
+    def candidates(self) -> Mapping[Candidate, Any]:
+        """Return the GPU and its MIG devices with their handles; of a lost one there is no handle."""
+        if self._candidates is None:
+            self._candidates = self._list_candidates()
+        return self._candidates
 
-    def _learn_anew(self) -> None:
-        call = self._binding.call
-        memory_v2 = self._binding.constant("nvmlMemory_v2", 0x02000028)
-        self._utilization = Question[float](lambda handle: ratio(call("nvmlDeviceGetUtilizationRates", handle).gpu))
-        self._memory = Question[tuple[int | None, int | None]](
-            lambda handle: used_and_total(call("nvmlDeviceGetMemoryInfo", handle, memory_v2)),
-            lambda handle: used_and_total(call("nvmlDeviceGetMemoryInfo", handle)),
+    def read(self, now: float, selection: Selection, xids: XidLog) -> tuple[GpuReading, ...]:
+        """Return what the GPU and its MIG devices say, as far as they are chosen.
+
+        Args:
+            now: Seconds of a monotonic clock.
+            selection: Which devices are chosen.
+            xids: The errors that the driver reported.
+
+        Raises:
+            NvmlError: The driver is gone: NVML must be initialised again.
+        """
+        identity = self._identity
+        readings: tuple[GpuReading, ...] = ()
+        if identity is not None and self._backoff.due(now):
+            whole = selection.covers(identity.uuid)
+            wanted = [one for one in self._instances if selection.covers(one.uuid)]
+            if not whole and not wanted:
+                self.silent = False  # it would speak if it were asked
+                return ()
+            try:
+                readings = self._ask(identity, now, selection, xids, wanted, whole=whole)
+            except NvmlError as error:
+                self._lose(now, error)
+            else:
+                self._note(now, identity, heard=any(not reading.blank for reading in readings))
+        if self.lost is not None and selection.covers(self.lost.uuid):
+            uuid = self.lost.uuid
+            return (GpuReading(self.lost, lost=True, xids=xids.take(uuid), xid_times=xids.times(uuid)),)
+        return readings
+
+    def _who(self) -> tuple[Any, GpuIdentity]:
+        call, call_or_none = self._binding.call, self._binding.call_or_none
+        handle = call("nvmlDeviceGetHandleByIndex", self._index)
+        uuid = str(call("nvmlDeviceGetUUID", handle))
+        pci = call_or_none("nvmlDeviceGetPciInfo", handle)
+        return handle, GpuIdentity(
+            uuid,
+            call_or_none("nvmlDeviceGetName", handle),
+            self._driver_version,
+            firmware_version=call_or_none("nvmlDeviceGetVbiosVersion", handle) or None,
+            serial_number=call_or_none("nvmlDeviceGetSerial", handle) or None,
+            index=self._index,
+            bus_id=pci and pci.busId,
         )
-        self._temperature = Question[float](
-            lambda handle: celsius(call("nvmlDeviceGetTemperatureV", handle, _TEMPERATURE_GPU)),
-            lambda handle: celsius(call("nvmlDeviceGetTemperature", handle, _TEMPERATURE_GPU)),
-        )
-        self._batch = FieldBatch(self._binding, (POWER_INSTANT, ENERGY))
-        self._fields = Question(self._batch.read)
-        self._power = Question[int](lambda handle: call("nvmlDeviceGetPowerUsage", handle))
-        self._energy = Question[int](lambda handle: call("nvmlDeviceGetTotalEnergyConsumption", handle))
 
-    def _ask_everything(self, identity: GpuIdentity, now: float) -> GpuReading:
-        handle = self._handle
-        fields = self._fields.ask(handle, now) or {}
+    def _list_candidates(self) -> Mapping[Candidate, Any]:
+        identity = self._identity or self.lost
+        if identity is None:
+            return {}
+        gpu = Candidate(identity.uuid, identity.name, self._index, identity.bus_id)
+        parts: dict[Candidate, Any] = {}
+        for one in self._instances:
+            place = (one.gpu_instance_id, one.compute_instance_id)
+            parts[Candidate(one.uuid, one.name, self._index, parent=gpu.uuid, instance=place)] = one.handle
+        return {gpu: self._handle, **parts}
 
-        def field_or(field: int, otherwise: Question[int]) -> int | float | None:
-            return fields.get(field) if self._batch.supports(field) else otherwise.ask(handle, now)
+    def _forget_mig(self) -> None:
+        self._mig_mode = Question[bool](lambda handle: self._binding.call("nvmlDeviceGetMigMode", handle)[0] == 1)
+        self._mig_schedule = Schedule(MIG_PERIOD, self._phase)
+        self._mig = self._cannot_be_split = False
+        self._instances: Sequence[MigInstance] = ()
 
-        used, total = self._memory.ask(handle, now) or (None, None)
-        return GpuReading(
-            identity=identity,
-            utilization=self._utilization.ask(handle, now),
-            memory_used=used,
-            memory_total=total,
-            power=from_milli(field_or(POWER_INSTANT, self._power)),
-            energy=from_milli(field_or(ENERGY, self._energy)),
-            temperature=self._temperature.ask(handle, now),
-        )
+    def _look_at_mig(self, now: float) -> None:
+        mode = self._mig_mode.ask(self._handle, now)
+        # A container that has only parts of the GPU may not be told the mode.
+        self._instances = () if mode is False else instances(self._binding, self._handle)
+        self._candidates = None
+        split = mode is True or bool(self._instances)
+        self._cannot_be_split = self._mig_mode.hopeless and not split
+        if split is not self._mig:
+            self._mig = split
+            self._learn_anew()  # what the GPU supports depends on it
 
-    def _lose(self, now: float, reason: str) -> None:
+    def _ask(  # noqa: PLR0913 - see read()
+        self,
+        identity: GpuIdentity,
+        now: float,
+        selection: Selection,
+        xids: XidLog,
+        wanted: Sequence[MigInstance],
+        *,
+        whole: bool,
+    ) -> tuple[GpuReading, ...]:
+        gpu = self._gpu
+        if gpu is None:
+            gpu = self._gpu = Gpu(self._binding, self._handle, identity, self._counters.of(identity.uuid), self._phase)
+            self._watch.watch(self._handle, identity.uuid)
+        parts = gpu.read_parts(now, wanted, selection)
+        if not whole:
+            return parts
+        reading = gpu.read(now, selection, xids, mig=self._mig)
+        return parts if reading.blank and not reading.xids else (reading, *parts)
+
+    def _lose(self, now: float, error: NvmlError) -> None:
+        if error.code in DRIVER_GONE:
+            raise error
+        if error.code in DEVICE_LOST:
+            self.lost = self._identity or self.lost
+        self._fall_silent(now, error.reason)
+
+    def _fall_silent(self, now: float, reason: str) -> None:
+        identity = self._identity
         self._log.warning(
             "GPU %s gives no values (%s); it is asked again from time to time, all other metrics go on. Its state in "
             "nvidia-smi tells more. This is logged once.",
-            self._identity.uuid if self._identity else f"number {self._index}",
+            identity.uuid if identity is not None else f"number {self._index}",
             reason,
         )
         # After a reset both the handle and what the GPU supports may be others.
-        self._handle = self._identity = None
         self._learn_anew()
+        self._forget_mig()
+        self._handle = self._identity = self._candidates = None
         self._backoff.failed(now)
-        self._lost = True
+        self.silent = True
+        if identity is not None:
+            self._watch.unwatch(identity.uuid)
 
-    def _find_again(self, identity: GpuIdentity) -> None:
+    def _note(self, now: float, identity: GpuIdentity, *, heard: bool) -> None:
+        if not heard:
+            self._fall_silent(now, "no value could be read")
+            return
         self._backoff.succeeded()
-        if self._lost:
-            self._lost = False
+        self.lost = None
+        if self.silent:
+            self.silent = False
             self._log.info("GPU %s gives values again.", identity.uuid)
+
+    def _learn_anew(self) -> None:
+        if self._gpu is not None:
+            self._gpu.close()
+            self._gpu = None
+
+    def close(self) -> None:
+        """Give back what NVML keeps for the GPU; before NVML is shut down."""
+        self._learn_anew()

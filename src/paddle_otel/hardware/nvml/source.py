@@ -2,14 +2,21 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
+from paddle_otel.hardware.monotonic import CountersByDevice
 from paddle_otel.hardware.nvml.binding import Binding, Code, NvmlError, WrongBindingError
 from paddle_otel.hardware.nvml.device import Device
+from paddle_otel.hardware.nvml.identity import GpuIdentity
 from paddle_otel.hardware.nvml.question import Backoff
 from paddle_otel.hardware.nvml.reading import GpuReading
+from paddle_otel.hardware.nvml.selection import Selection
+from paddle_otel.hardware.nvml.xid import XidWatch
+from paddle_otel.hardware.nvml.xid_log import XidLog
 from paddle_otel.hardware.once_log import OnceLog
+from paddle_otel.settings import Settings
 
 NAME: Final = "nvml"
 
@@ -19,8 +26,51 @@ SILENCE: Final = 30.0
 """Seconds without a value from any GPU after which NVML is initialised anew: a reloaded driver may answer so."""
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """NVML, initialised.
+
+    Attributes:
+        pid: The process that initialised it.
+        binding: NVML.
+        watch: Notices errors that the driver reports.
+        selection: Which devices are sampled.
+        devices: All that are listed.
+    """
+
+    pid: int
+    binding: Binding
+    watch: XidWatch
+    selection: Selection
+    devices: list[Device]
+
+    def lost(self) -> dict[int, GpuIdentity]:
+        """Return the sampled GPUs that are lost, by where they were listed."""
+        return {
+            index: device.lost
+            for index, device in enumerate(self.devices)
+            if device.lost is not None and self.selection.covers(device.lost.uuid)
+        }
+
+    @property
+    def expects_values(self) -> bool:
+        """Whether any device is chosen, or may be, did it only say which it is."""
+        return any(
+            device.silent or any(self.selection.covers(one.uuid) for one in device.candidates())
+            for device in self.devices
+        )
+
+    def close(self) -> None:
+        """Shut NVML down, if this process initialised it."""
+        if self.pid == os.getpid():
+            for device in self.devices:
+                device.close()
+            self.watch.close()
+            self.binding.call_or_none("nvmlShutdown")  # whatever it answers, there is nothing left to do
+
+
 class NvmlSource:
-    """Reads every GPU that NVML lists.
+    """Reads the GPUs that are chosen among those that NVML lists.
 
     NVML is initialised by the first read and stays so: initialising it at each read costs more than reading, and was
     seen to hang after hours (go-nvml 152). It is initialised again after a fork and after the driver went.
@@ -28,17 +78,30 @@ class NvmlSource:
     Args:
         clock: Seconds of a monotonic clock, for tests.
         log: Where the state of driver and devices is said, each line once.
+        settings: Which GPUs are chosen.
+        environ: The environment, as CUDA sees it.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, log: OnceLog | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        log: OnceLog | None = None,
+        *,
+        settings: Settings | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> None:
         self._clock = clock
         self._log = log or OnceLog()
+        self._setting = (settings or Settings()).gpus
+        self._environ = environ
         self._backoff = Backoff(LONGEST_PAUSE)
         self._binding: Binding | None = None
-        self._devices: tuple[Device, ...] | None = None
-        self._pid = 0
+        self._opened: Opened | None = None
         self._last_value = 0.0
         self._unusable = False
+        self._lost: dict[int, GpuIdentity] = {}
+        self._counters = CountersByDevice()
+        self._xids = XidLog()
 
     @property
     def name(self) -> str:
@@ -48,17 +111,18 @@ class NvmlSource:
     def read(self) -> tuple[GpuReading, ...] | None:
         """Return what the GPUs say; ``None`` without NVML, and a GPU that says nothing is left out."""
         now = self._clock()
-        if self._devices is not None and self._pid != os.getpid():
-            self._devices = None  # of the parent process: not ours to shut down
+        if self._opened is not None and self._opened.pid != os.getpid():
+            self._opened = None  # of the parent process: not ours to shut down
         try:
-            devices = self._devices if self._devices is not None else self._open(now)
-            if devices is None:
-                return None
-            readings = tuple(reading for device in devices if (reading := device.read(now)) is not None)
+            opened = self._opened or self._open(now)
+            if opened is None:
+                return self._still_lost()
+            readings = self._ask(opened, now)
         except NvmlError as error:
             self._give_up(now, error)
-            return None
-        self._reopen_after_silence(now, heard=bool(readings) or not devices)
+            return self._still_lost()
+        heard = any(not reading.lost for reading in readings)
+        self._reopen_after_silence(now, heard=heard or not opened.expects_values)
         return readings
 
     def close(self) -> None:
@@ -66,7 +130,20 @@ class NvmlSource:
         self._shut_down()
         self._backoff.succeeded()
 
-    def _open(self, now: float) -> tuple[Device, ...] | None:
+    def _ask(self, opened: Opened, now: float) -> tuple[GpuReading, ...]:
+        self._xids.note(opened.watch.poll())
+        for device in opened.devices:
+            device.identify(now)
+        handles = {one: handle for device in opened.devices for one, handle in device.candidates().items()}
+        opened.selection.update(now, opened.binding, handles)
+        return tuple(reading for device in opened.devices for reading in device.read(now, opened.selection, self._xids))
+
+    def _still_lost(self) -> tuple[GpuReading, ...] | None:
+        """Return what is known while NVML is not initialised."""
+        lost = (GpuReading(one, lost=True, xid_times=self._xids.times(one.uuid)) for one in self._lost.values())
+        return tuple(lost) or None
+
+    def _open(self, now: float) -> Opened | None:
         """Initialise NVML, unless it failed a short while ago or can never work.
 
         Raises:
@@ -79,11 +156,25 @@ class NvmlSource:
             return None
         self._binding = binding
         binding.call("nvmlInit")
-        self._pid, self._devices, self._last_value = os.getpid(), (), now  # from here on there is something to close
+        watch = XidWatch(binding, self._clock)
+        opened = Opened(os.getpid(), binding, watch, Selection(self._setting, self._environ, self._log), [])
+        self._opened, self._last_value = opened, now  # from here on there is something to close
         count = int(binding.call("nvmlDeviceGetCount"))
         driver_version = binding.call_or_none("nvmlSystemGetDriverVersion")
-        self._devices = tuple(Device(binding, index, driver_version, self._log) for index in range(count))
-        return self._devices
+        opened.devices.extend(
+            Device(
+                binding,
+                index=index,
+                phase=index / count,
+                driver_version=driver_version,
+                counters=self._counters,
+                watch=watch,
+                log=self._log,
+                lost=self._lost.get(index),
+            )
+            for index in range(count)
+        )
+        return opened
 
     def _load(self) -> Binding | None:
         try:
@@ -125,6 +216,7 @@ class NvmlSource:
             self._backoff.failed(now)
 
     def _shut_down(self) -> None:
-        if self._devices is not None and self._binding is not None and self._pid == os.getpid():
-            self._binding.call_or_none("nvmlShutdown")  # whatever it answers, there is nothing left to do
-        self._devices = None
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            self._lost = opened.lost() if opened.devices else self._lost
+            opened.close()

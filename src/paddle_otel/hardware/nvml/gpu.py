@@ -1,0 +1,105 @@
+"""Everything one GPU is asked, each thing as often as it is worth."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from paddle_otel.hardware.monotonic import Counters
+from paddle_otel.hardware.nvml import health, state
+from paddle_otel.hardware.nvml.binding import Binding
+from paddle_otel.hardware.nvml.gpm import Gpm
+from paddle_otel.hardware.nvml.identity import GpuIdentity
+from paddle_otel.hardware.nvml.load import Besides, Load
+from paddle_otel.hardware.nvml.mig import MigInstance
+from paddle_otel.hardware.nvml.parts import Part
+from paddle_otel.hardware.nvml.processes import OwnProcess, ProcessUse
+from paddle_otel.hardware.nvml.question import Schedule
+from paddle_otel.hardware.nvml.reading import GpuHealth, GpuReading, GpuState
+from paddle_otel.hardware.nvml.selection import Selection
+from paddle_otel.hardware.nvml.xid_log import XidLog
+
+
+class Gpu:
+    """One GPU under one handle; what it does not have is learned once.
+
+    Args:
+        binding: NVML, initialised.
+        handle: The GPU's handle.
+        identity: Which GPU.
+        counters: Its counters.
+        phase: See :class:`Schedule`.
+    """
+
+    def __init__(self, binding: Binding, handle: Any, identity: GpuIdentity, counters: Counters, phase: float) -> None:
+        self._binding = binding
+        self._handle = handle
+        self._identity = identity
+        self._phase = phase
+        self._load = Load(binding, identity, counters)
+        self._ask_state = state.State(binding, counters)
+        self._ask_health = health.Health(binding, counters)
+        self._own_process = OwnProcess(binding)
+        self._now = 0.0
+        self._gpm = Gpm(binding, lambda: self._now)
+        self._parts: dict[str, Part] = {}
+        self._state_schedule = Schedule(state.PERIOD, phase)
+        self._health_schedule = Schedule(health.PERIOD, phase)
+        self._state = GpuState()
+        self._health = GpuHealth()
+        self._process: ProcessUse | None = None
+
+    def read(self, now: float, selection: Selection, xids: XidLog, *, mig: bool) -> GpuReading:
+        """Return a reading of the whole GPU.
+
+        Args:
+            now: Seconds of a monotonic clock.
+            selection: Knows the GPU's CUDA ordinal.
+            xids: The errors that the driver reported.
+            mig: Whether MIG has split the GPU.
+
+        Raises:
+            NvmlError: The GPU is lost or the driver is gone.
+        """
+        self._now = now
+        handle, uuid = self._handle, self._identity.uuid
+        if self._state_schedule.due(now):
+            self._state = self._ask_state.ask(handle, now)
+            self._process = None if mig else self._own_process.read(handle, now)
+        if self._health_schedule.due(now):
+            self._health = self._ask_health.ask(handle, now)
+        besides = Besides(
+            self._state,
+            self._health,
+            self._process,
+            self._gpm.read(handle),
+            selection.ordinal(uuid),
+            mig,
+            xids.times(uuid),
+        )
+        reading = self._load.read(handle, now, besides)
+        happened = xids.take(uuid)  # last, so that they are not lost with a GPU that is lost now
+        return dataclasses.replace(reading, xids=happened) if happened else reading
+
+    def read_parts(self, now: float, instances: Sequence[MigInstance], selection: Selection) -> tuple[GpuReading, ...]:
+        """Return the readings of MIG devices, as far as they say anything.
+
+        Args:
+            now: Seconds of a monotonic clock.
+            instances: Which of the GPU's MIG devices.
+            selection: Knows their CUDA ordinals.
+
+        Raises:
+            NvmlError: The GPU is lost or the driver is gone.
+        """
+        self._now = now
+        known, self._parts = self._parts, {}
+        for instance in instances:
+            part = known.get(instance.uuid) or Part(self._binding, self._identity, self._gpm, self._phase, instance)
+            part.instance = instance  # under another handle perhaps
+            self._parts[instance.uuid] = part
+        readings = [part.read(self._handle, now, selection.ordinal(uuid)) for uuid, part in self._parts.items()]
+        return tuple(one for one in readings if one.pipes or one.process is not None or not one.blank)
+
+    def close(self) -> None:
+        """Give back what NVML keeps for the GPU; before NVML is shut down."""
+        self._gpm.close()
