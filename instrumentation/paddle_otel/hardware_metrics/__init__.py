@@ -1,4 +1,4 @@
-"""GPU metrics of the machine a Paddle program runs on.
+"""Metrics of the machine a Paddle program runs on: GPUs, host, container, disks, and Paddle's own allocator.
 
 Usage
 -----
@@ -11,51 +11,70 @@ is imported:
 
     from paddle_otel.hardware_metrics import HardwareMetricsInstrumentor
 
-    HardwareMetricsInstrumentor().instrument()  # or instrument(meter_provider=...)
+    HardwareMetricsInstrumentor().instrument()  # or instrument(meter_provider=..., logger_provider=...)
     ...
     HardwareMetricsInstrumentor().uninstrument()
 
 Nothing runs in a program that does not import Paddle: no thread, no driver call. From Paddle's import on, one
-background thread reads the devices once per interval, and each collection of metrics shows the latest reading.
+background thread reads the devices once per interval, and each collection of metrics shows the latest reading. (The
+health of disks, where it is asked for, is read on a thread of its own.)
 
 What is emitted
 ---------------
 
-One series per NVIDIA GPU, identified by ``hw.id`` (the GPU's UUID), with ``hw.name``, ``hw.model``, ``hw.vendor`` and
-``hw.driver_version``:
+============  ================================================================================  =======================
+source        metrics                                                                           reported by
+============  ================================================================================  =======================
+NVIDIA GPUs   ``hw.gpu.*``, ``hw.power``, ``hw.energy``, ``hw.temperature``, ``hw.errors``,     one process per GPU
+              ``hw.fan.speed_ratio``, ``hw.status`` and ``paddle.gpu.*``
+the same      ``process.gpu.*``: what this process uses of each GPU                             every process
+host          ``system.cpu.*``, ``system.memory.*``, ``system.paging.*``                        one process per host
+container     its limits and use, where it has less than the machine                            one per container
+pressure      ``paddle.pressure.*``: of the container, or else of the host                      one per container
+process       ``process.*``                                                                     every process
+disks         ``system.disk.*``, ``paddle.disk.*``; of whole disks                              one process per disk
+S.M.A.R.T.    ``hw.physical_disk.*``, ``hw.status``, ``hw.errors``; only if switched on         one process per disk
+allocator     ``paddle.memory.allocated``, ``.reserved``, ``.peak``: of the host's memory and   every process
+              of each GPU that this process used (``paddle.device``)
+sampler       ``paddle.sampler.*``: this plugin watching itself                                 every process
+============  ================================================================================  =======================
 
-=============================  ===========================  ====  ==================================================
-metric                         instrument                   unit  what
-=============================  ===========================  ====  ==================================================
-``hw.gpu.utilization``         observable gauge             1     share of the driver's last sample period with work
-``hw.gpu.memory.usage``        observable up-down counter   By    memory in use
-``hw.gpu.memory.limit``        observable up-down counter   By    memory in all
-``hw.gpu.memory.utilization``  observable gauge             1     share of the memory in use
-``hw.power``                   observable gauge             W     power now
-``hw.energy``                  observable counter           J     energy since the driver was loaded
-``hw.temperature``             observable gauge             Cel   temperature of the core
-=============================  ===========================  ====  ==================================================
+Each metric with its unit, attributes and description: ``docs/telemetry.md``. Devices are named by what stays theirs
+(``hw.id`` is a GPU's UUID), never by an index. An XID error of a GPU is also an event, ``paddle.gpu.xid``. Where a GPU
+is measured, spans of operations on it say what they used: ``paddle.gpu.energy`` and others
+(:mod:`paddle_otel.hardware.nvml.usage`).
 
-A value that the GPU or its driver does not give is absent, never 0. While a driver call hangs the series stop; they go
-on when it returns. Nothing else in the process waits for it. Without an NVIDIA driver one line says so and there are
-no series. Every process that imports Paddle reports the GPUs it sees; a forked child begins when its first metrics
-are collected.
+A value that a device, a driver or the kernel does not give is absent, never 0. Rates and shares cover the whole time
+between two collections. While a driver call hangs, its series stop and all others go on; they come back when it
+returns. Nothing in the program waits for a device but the thread that reads it.
+
+Several processes
+-----------------
+
+Each device is reported by one of the processes of a host that see it, so that sums over processes are right. They
+agree by locks on files (``PADDLE_OTEL_LOCK_DIRECTORY``); when the process that reports a device ends, another one takes
+over at its next collection. Containers that see the same GPU need a lock folder in common. A forked child begins when
+its first metrics are collected; where its parent had imported Paddle, it has no ``paddle.memory.*``, because asking
+Paddle there could block it.
 
 Configuration
 -------------
 
-``PADDLE_OTEL_SAMPLER_INTERVAL`` (seconds, 1 by default, at least 0.1) and ``PADDLE_OTEL_ENABLED`` (``false`` switches
-this off).
+``PADDLE_OTEL_ENABLED`` (``false`` switches this off), ``PADDLE_OTEL_SAMPLER_INTERVAL`` (seconds, 1 by default, at least
+0.1), ``PADDLE_OTEL_GPUS``, ``PADDLE_OTEL_DISK_PATHS``, ``PADDLE_OTEL_SMART``, ``PADDLE_OTEL_SMART_INTERVAL`` and
+``PADDLE_OTEL_LOCK_DIRECTORY``: see :class:`paddle_otel.settings.Settings`.
 """
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any
 
 import wrapt
+from opentelemetry._logs import LoggerProvider
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.metrics import MeterProvider
 
 from paddle_otel.guard import guard
-from paddle_otel.hardware.reporting import REPORTING
 from paddle_otel.settings import Settings
 
 __all__ = ["HardwareMetricsInstrumentor"]
@@ -65,7 +84,8 @@ class HardwareMetricsInstrumentor(BaseInstrumentor):
     """Starts and stops the hardware metrics; patches nothing. See the module's documentation."""
 
     # On the class, because BaseInstrumentor is a singleton whose __init__ runs again at every construction.
-    _start: Callable[[], None] | None = None
+    _start: Callable[[], Callable[[], None]] | None = None
+    _stop: Callable[[], None] | None = None
     _waits_for_paddle: bool = False
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -77,7 +97,8 @@ class HardwareMetricsInstrumentor(BaseInstrumentor):
             settings = Settings.from_environment()
             if not settings.enabled:
                 return
-            self._start = lambda: REPORTING.start(kwargs.get("meter_provider"), settings.sampler_interval)
+            providers = {name: kwargs.get(name) for name in ("meter_provider", "logger_provider")}
+            self._start = partial(_start, settings, **providers)
             if not self._waits_for_paddle:
                 self._waits_for_paddle = True
                 # Called at once where Paddle is imported already. Cannot be unregistered: the hook looks at what
@@ -87,11 +108,24 @@ class HardwareMetricsInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **_: Any) -> None:
         with guard("ending the hardware metrics"):
             self._start = None
-            REPORTING.stop()
+            stop, self._stop = self._stop, None
+            if stop is not None:
+                stop()
 
     def _on_paddle(self, _: object = None) -> None:
         # An exception here would come out of the program's own "import paddle".
         with guard("starting the hardware metrics"):
             self._waits_for_paddle = False
             if self._start is not None:
-                self._start()
+                self._stop = self._start()
+
+
+def _start(
+    settings: Settings, meter_provider: MeterProvider | None, logger_provider: LoggerProvider | None
+) -> Callable[[], None]:
+    """Start the hardware metrics; return what stops them."""
+    # Here and not above: it costs more than all else of this package, and only a program that imports Paddle needs it.
+    from paddle_otel.hardware_metrics import running  # noqa: PLC0415 - see above
+
+    running.start(settings, meter_provider, logger_provider)
+    return running.stop

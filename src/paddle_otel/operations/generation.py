@@ -1,7 +1,7 @@
 """One ``generate`` call as a span with its children ``prefill`` and ``decode``, and as metrics."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
 from typing import Final
 
@@ -17,6 +17,7 @@ from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
+from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 
 _current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_generation", default=None)
@@ -43,6 +44,8 @@ class Generation:
         "_steps",
         "_steps_are_certain",
         "_telemetry",
+        "_use",
+        "_used",
         "request",
     )
 
@@ -55,6 +58,8 @@ class Generation:
         self._first_step_ns = 0
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
+        self._use = self._begin_use(request)
+        self._used: Mapping[str, AttributeValue] = {}
         self._span: Span = self._start_span()
         self._context: Context = trace.set_span_in_context(self._span)
         metrics.started(self)
@@ -79,6 +84,8 @@ class Generation:
             inner: The inner call's request; operation and model stay the outer one's.
         """
         self.request = inner._replace(operation=self.request.operation, model=self.request.model)
+        if self._use is None:
+            self._use = self._begin_use(inner)
         self._span.set_attributes(inner.attributes)
         if inner.stream:
             self._span.set_attribute(a.GEN_AI_REQUEST_STREAM, value=True)
@@ -174,6 +181,16 @@ class Generation:
             otel_context.detach(self._context_token)
         with guard("counting a generation as ended"):
             self._metrics.stopped(self)
+        with guard("ending the resource use of a generation"):
+            if self._use is not None:
+                self._used = self._use.end()
+
+    @staticmethod
+    def _begin_use(request: GenerationRequest) -> Use | None:
+        # Also when no span is recorded: what a GPU uses is divided among all that run.
+        return attempt(
+            "beginning the resource use of a generation", RESOURCE_USE.begin, request.attributes.get(a.PADDLE_DEVICE)
+        )
 
     def _count_unseen_step(self, end_ns: int) -> None:
         full = self.request.full_search_steps
@@ -217,6 +234,7 @@ class Generation:
         if response.sequences_output_tokens is not None:
             found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = sum(response.sequences_output_tokens)
             found[a.PADDLE_SEQUENCES_OUTPUT_TOKENS] = response.sequences_output_tokens
+        found.update(self._used)
         return {key: value for key, value in found.items() if value is not None}
 
     def _finish_reasons(self, response: GenerationResponse, error: str | None) -> tuple[str, ...] | None:
