@@ -60,7 +60,7 @@ TESTS_paddlenlp2 := library
 TESTS_formers := unit library end_to_end backends packaging docs
 TESTS := $(wildcard $(addprefix tests/,$(TESTS_$(STACK))))
 
-.PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler
+.PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler disk-tools
 
 help: ## This list
 	@printf 'make TARGET [STACK=%s] [PYTHON=3.x] [ARGS="for pytest"]\n\n' "$(subst $() $(),|,$(STACKS))"
@@ -71,12 +71,12 @@ setup: $(STACK_ENV)/.installed .venv/lint/.installed ## Make the environments of
 demo: $(FORMERS_ENV)/.installed ## Serve a real chat model, send requests, show traces and metrics
 	@$(FORMERS_ENV)/bin/python docs/examples/chat_server/demo.py
 
-test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed backends) ## All tests of STACK, with its real Paddle
+test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed backends disk-tools) ## All tests of STACK, with its real Paddle
 	$(call say,tests: stack $(STACK))
 	$(if $(TESTS),,@echo "There is none of: $(addprefix tests/,$(TESTS_$(STACK)))" >&2; exit 1)
 	@TEST_STACK=$(STACK) $(STACK_ENV)/bin/python -m pytest --timeout=900 $(TESTS) $(ARGS)
 
-test-core: $(CORE_ENV)/.installed ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
+test-core: $(CORE_ENV)/.installed disk-tools ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
 	$(call say,tests without Paddle: $(notdir $(CORE_ENV)))
 	@$(CORE_ENV)/bin/python -m pytest --timeout=900 tests/unit $(ARGS)
 
@@ -99,9 +99,10 @@ build: .venv/lint/.installed ## Wheel and source distribution in dist/, and the 
 	@ls -l dist | awk 'NF > 2 {print "    " $$NF " " $$5 " bytes"}'
 	@.venv/lint/bin/python -m pytest --timeout=900 --confcutdir=tests/packaging tests/packaging $(ARGS)
 
-bench: $(FORMERS_ENV)/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
+bench: $(FORMERS_ENV)/.installed .venv/peers/.installed ## Benchmarks: a table here, the figures in build/benchmarks.json
 	@mkdir -p $(dir $(BENCH_JSON))
 	@$(FORMERS_ENV)/bin/python tests/benchmarks/run.py --json $(BENCH_JSON)
+	@.venv/peers/bin/python tests/benchmarks/bench_peers.py --json $(BENCH_JSON:.json=-peers.json)
 
 backends: $(FORMERS_ENV)/.installed ## Build the real Jaeger and Prometheus that the tests talk to (once per machine)
 	$(if $(wildcard tests/backends/build.py),@$(FORMERS_ENV)/bin/python tests/backends/build.py)
@@ -114,6 +115,7 @@ lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRA
 	@$(compile) $(PROJECT) paddlenlp3.in -c core.txt -o paddlenlp3.txt
 	@$(compile) $(PROJECT) paddlenlp2.in -c core.txt --overrides paddlenlp2.overrides.in -o paddlenlp2.txt
 	@$(compile) $(EXAMPLE)/requirements.in -c formers.txt -o $(EXAMPLE)/requirements.txt
+	@$(compile) $(PROJECT) peers.in -c core.txt -o peers.txt
 	@$(compile) lint.in -c core.txt -o lint.txt
 	@$(compile) model.in --no-deps -o model.txt
 	@$(compile) uv.in -o uv.txt
@@ -163,6 +165,14 @@ $(OWN_UV): $(LOCKS)/uv.txt
 
 compiler:
 	@command -v cc >/dev/null || { $(call debian,gcc libc6-dev,There is no C compiler); }
+
+disk-tools: # What the tests compare the disk metrics with: smartctl, iostat, and fio and stress-ng for load
+	@export PATH="$$PATH:/usr/sbin:/sbin"; for tool in smartctl iostat fio stress-ng; do \
+	    command -v $$tool >/dev/null || { \
+	        $(call debian,smartmontools sysstat fio stress-ng,The tests need $$tool); \
+	        break; \
+	    }; \
+	done
 
 # Installs Debian packages where that is possible, else says what to type. $(call debian,packages,what is missing)
 debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -6,8 +6,8 @@ python docs/generate_telemetry.py            # writes docs/telemetry.md
 from collections.abc import Iterable
 from pathlib import Path
 
+from paddle_otel.conventions import allocator, disk, events, gpu, hardware, host, metrics, sampler
 from paddle_otel.conventions import attributes as a
-from paddle_otel.conventions import allocator, disk, gpu, hardware, host, metrics, sampler
 from paddle_otel.conventions.metric import Metric
 
 PAGE = Path(__file__).with_name("telemetry.md")
@@ -68,11 +68,62 @@ _GENERATION = (
     (a.ERROR_TYPE, "string", "class of the exception"),
 )
 
+_GPU_USE = (
+    (a.PADDLE_GPU_IDS, "string[]", "UUIDs of the GPUs it ran on"),
+    (
+        a.PADDLE_GPU_UTILIZATION_MEAN,
+        "double",
+        "share (0 to 1) of the time in which the GPU was at work, mean of the samples",
+    ),
+    (a.PADDLE_GPU_MEMORY_PEAK, "int", "By; most memory in use on the GPU, of all processes, at a sample"),
+    (a.PADDLE_GPU_ENERGY, "double", "J; from the start to the last sample before the end"),
+    (
+        a.PADDLE_GPU_ENERGY_METHOD,
+        "string",
+        f"`{a.ENERGY_EXCLUSIVE}`: all that the GPU used; `{a.ENERGY_SHARED_SPLIT}`: divided equally among overlapping operations; `{a.ENERGY_POWER_ESTIMATE}`: from the power, on GPUs without an energy counter",
+    ),
+    (a.PADDLE_GPU_SAMPLED_DURATION, "double", "s; the time that the energy covers"),
+)
+
+_EVENTS = (
+    (
+        events.GPU_XID,
+        "error",
+        "the driver reported an XID error",
+        (a.HW_ID, a.PADDLE_GPU_XID, a.PADDLE_GPU_XID_CLASS, a.PADDLE_GPU_XID_MEANING, a.PADDLE_GPU_XID_ACTION),
+    ),
+    (
+        events.DISK_HEALTH,
+        "error",
+        "a disk predicts its failure, has failed, or counts more bad sectors or media errors than before",
+        (a.HW_ID, a.SYSTEM_DEVICE, a.HW_PHYSICAL_DISK_SMART_ATTRIBUTE),
+    ),
+)
+
 _OTHERS = f"""
 Tokenizer spans carry `{a.PADDLE_TOKENIZER_CLASS}` and `{a.PADDLE_TOKENIZER_TOKENS}` (without padding); load spans `{a.PADDLE_MODEL_NAME}`, `{a.PADDLE_MODEL_CLASS}` and `{a.PADDLE_MODEL_KIND}`
 (`{a.KIND_PRETRAINED_MODEL}` or `{a.KIND_TOKENIZER}`).
 
 ## Metrics
+"""
+
+_GPU_USE_INTRODUCTION = """
+### What an operation used of its GPU
+
+On operations that ran on a GPU, from the samples taken while they ran. An operation shorter than the sampling interval may have none;
+then all of these are absent. The energy is absent with MIG, and while another process uses the GPU: it cannot be told apart there.
+
+| attribute | type | meaning |
+|---|---|---|
+"""
+
+_EVENTS_INTRODUCTION = """
+## Events
+
+OpenTelemetry logs with a name.
+
+| event | severity | when | attributes |
+|---|---|---|---|
 """
 
 _RESOURCE = f"""
@@ -99,7 +150,20 @@ def page() -> str:
     rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GENERATION)
     models = _metrics("Generations, tokenizers and models", metrics.ALL)
     devices = "".join(_metrics(title, listed) for title, listed in _DEVICES)
-    return _INTRODUCTION + rows + _OTHERS + models + devices + _RESOURCE
+    return _INTRODUCTION + rows + _gpu_use() + _OTHERS + models + devices + _events() + _RESOURCE
+
+
+def _gpu_use() -> str:
+    rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GPU_USE)
+    return _GPU_USE_INTRODUCTION + rows
+
+
+def _events() -> str:
+    rows = "".join(
+        f"| `{name}` | {severity} | {meaning} | {', '.join(f'`{key}`' for key in keys)} |\n"
+        for name, severity, meaning, keys in _EVENTS
+    )
+    return _EVENTS_INTRODUCTION + rows
 
 
 def _metrics(title: str, listed: Iterable[Metric]) -> str:

@@ -30,7 +30,8 @@ class Settings:
             ``client`` (for back ends that list only client spans as model calls).
         sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
         gpus: ``PADDLE_OTEL_GPUS``, which GPUs are sampled: ``visible`` (those that ``CUDA_VISIBLE_DEVICES`` leaves),
-            ``all``, ``used`` (those on which this process runs), or indices and UUIDs separated by commas.
+            ``all``, ``used`` (those on which this process runs; where the driver cannot tell, those that
+            ``paddle.distributed.launch`` gave it), or indices and UUIDs separated by commas (a beginning is enough).
         disk_paths: ``PADDLE_OTEL_DISK_PATHS``, paths of data sets, separated as in ``PATH``; the disks behind them are
             marked.
         smart: ``PADDLE_OTEL_SMART``. ``true`` reads the S.M.A.R.T. values of the disks with ``smartctl``.

@@ -14,7 +14,9 @@ LIMIT_S = 180
 def environment(**variables: str) -> dict[str, str]:
     """Return this process's environment without its OpenTelemetry settings, and with these variables."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PADDLE_OTEL_"))}
-    return {**kept, "NO_PROXY": "127.0.0.1", **variables}
+    # Set for each test: no other process on this machine may report the devices of its programs.
+    locks = {key: value for key, value in os.environ.items() if key == "PADDLE_OTEL_LOCK_DIRECTORY"}
+    return {**kept, **locks, "NO_PROXY": "127.0.0.1", **variables}
 
 
 def instrumented(*command: str) -> list[str]:

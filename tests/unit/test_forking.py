@@ -1,17 +1,21 @@
 """After a fork the child counts for itself and waits for no lock that somebody held in the parent."""
 
 import gc
+import importlib
 import os
 import subprocess
 import sys
 import textwrap
 import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from paddle_otel import forking
-from paddle_otel.forking import call_in_forked_child
+from paddle_otel.forking import call_in_forked_child, import_undisturbed
 from paddle_otel.operations.model_load import ModelStates
 
 # Newer Pythons warn of what is tested here: a fork while other threads run.
@@ -85,6 +89,91 @@ def test_it_keeps_nothing_alive(calls: list[str]) -> None:
     for _ in range(100):
         call_in_forked_child(Counter("gone", calls).reset)
     assert len(forking._resets) <= before + 1  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - growth is the subject
+
+
+@pytest.fixture
+def slow_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Name of a module whose import takes a while."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.3)\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    yield "slow_to_import"
+    sys.modules.pop("slow_to_import", None)
+
+
+def _importing(name: str) -> threading.Thread:
+    """Import a module on another thread, and return as soon as it has begun."""
+    thread = threading.Thread(target=import_undisturbed, args=(name,))
+    thread.start()
+    while name not in sys.modules:
+        time.sleep(0.001)
+    return thread
+
+
+def test_a_fork_in_the_middle_of_an_import(slow_module: str) -> None:
+    """Waits for it; the child can import the module, which without that hangs for ever."""
+    importing = _importing(slow_module)
+    assert in_child(lambda: importlib.import_module(slow_module)) == 0
+    importing.join()
+
+
+def test_forks_by_several_threads_in_the_middle_of_an_import(slow_module: str) -> None:
+    """Each waits; none waits for another one's child."""
+    importing = _importing(slow_module)
+    answers: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(in_child(lambda: importlib.import_module(slow_module))))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in (*threads, importing):
+        thread.join()
+    assert answers == [0] * 8
+
+
+def test_a_fork_does_not_wait_longer_than_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an import does; and later forks and imports go on as usual."""
+    monkeypatch.setattr(forking, "LONGEST_DELAY", 0.05)
+    held, release = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with forking._importing:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - an import that never ends
+            held.set()
+            release.wait(20)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    before = time.monotonic()
+    assert in_child(lambda: import_undisturbed("colorsys")) == 0
+    assert time.monotonic() - before < 5
+    release.set()
+    holder.join()
+    assert import_undisturbed("colorsys")
+    assert in_child(lambda: import_undisturbed("colorsys")) == 0
+
+
+def test_an_import_may_itself_fork(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread does not wait for itself."""
+    (tmp_path / "forks.py").write_text(
+        "import os\npid = os.fork()\nif pid == 0:\n    os._exit(0)\nstatus = os.waitpid(pid, 0)[1]\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    before = time.monotonic()
+    module: Any = import_undisturbed("forks")
+    assert module.status == 0
+    assert time.monotonic() - before < forking.LONGEST_DELAY
+    assert in_child(lambda: True) == 0
+    del sys.modules["forks"]
+
+
+def test_a_module_that_is_not_there() -> None:
+    """Raises as the import statement does, and holds up no later fork."""
+    with pytest.raises(ModuleNotFoundError):
+        import_undisturbed("no_such_module_anywhere")
+    before = time.monotonic()
+    assert in_child(lambda: True) == 0
+    assert time.monotonic() - before < forking.LONGEST_DELAY
 
 
 def test_the_states_of_models_do_not_hang_in_the_child() -> None:

@@ -1,6 +1,7 @@
 """The instruments of the hardware on one meter provider."""
 
-from collections.abc import Iterable, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -9,6 +10,7 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import sampler as self_metrics
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.deferred_histogram import DeferredHistogram
+from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard
 from paddle_otel.hardware.claims import Claims
 from paddle_otel.hardware.kind import DeviceKind
@@ -26,64 +28,65 @@ class Outlet:
     Args:
         meter: Where the instruments are created.
         sampler: Reads the devices.
-        kinds: What is shown.
         claims: Which devices this process reports.
     """
 
-    def __init__(self, meter: Meter, sampler: Sampler, kinds: Sequence[DeviceKind[Any]], claims: Claims) -> None:
+    def __init__(self, meter: Meter, sampler: Sampler, claims: Claims) -> None:
+        self._meter = meter
         self._sampler = sampler
         self._claims = claims
         self._active = False
-        self._showings: list[Showing] = []
+        self._shown: set[str] = set()
+        self._showings: dict[Metric, list[Showing]] = {}
         self._durations: DeferredHistogram | None = None
-        for metric, showings in self._by_metric(kinds).items():
-            with guard(f"creating {metric.name}"):
-                observable(meter, metric, self._callback(metric, showings))
         with guard("creating the metrics of the sampler"):
             self._durations = DeferredHistogram(meter, self_metrics.DURATION)
             observable(meter, self_metrics.ERRORS, self._errors)
             observable(meter, self_metrics.LAST_SUCCESS, self._last_success)
+        call_in_forked_child(self._begin_anew)
 
-    @property
-    def active(self) -> bool:
-        """Whether anything is shown."""
-        return self._active
+    def show(self, kinds: Sequence[DeviceKind[Any]]) -> None:
+        """Show these kinds of devices from now on, whenever it is active; those that it shows already are left."""
+        for kind in kinds:
+            if kind.name not in self._shown:
+                self._shown.add(kind.name)
+                windows = Windows(kind, self._claims, self._sampler)
+                for observed in kind.metrics:
+                    self._add(observed.metric, Showing(kind.name, windows, observed))
+        self._active = True
 
-    @active.setter
-    def active(self, active: bool) -> None:
-        if active and not self._active:
-            for showing in self._showings:
-                showing.forget()
-        self._active = active
+    def hide(self) -> None:
+        """Show nothing any more until the next :meth:`show`."""
+        self._active = False
+        self._begin_anew()
 
     def note(self, snapshot: Snapshot) -> None:
         """Note how long a snapshot took, for the next collection."""
         if self._durations is not None:
             for source, nanoseconds in snapshot.durations.items():
-                self._durations.record(nanoseconds / 1e9, {a.PADDLE_SAMPLER_SOURCE: source})
+                self._durations.record(nanoseconds / 1e9, _source(source))
 
-    def _by_metric(self, kinds: Sequence[DeviceKind[Any]]) -> dict[Metric, list[Showing]]:
-        """Return what each metric is read off: several kinds of devices may have the same metric."""
-        by_metric: dict[Metric, list[Showing]] = {}
-        for kind in kinds:
-            windows = Windows(kind, self._claims, self._sampler)
-            for observed in kind.metrics:
-                showing = Showing(windows, observed)
-                self._showings.append(showing)
-                by_metric.setdefault(observed.metric, []).append(showing)
-        return by_metric
+    def _begin_anew(self) -> None:
+        """Let nothing that was shown before, or by the parent of a forked child, be the beginning of a window."""
+        for showings in self._showings.values():
+            for showing in showings:
+                showing.forget()
 
-    def _callback(self, metric: Metric, showings: Sequence[Showing]) -> ObservableCallback:
+    def _add(self, metric: Metric, showing: Showing) -> None:
+        """Have a metric shown; several kinds of devices may share one, and it has one instrument."""
+        if metric in self._showings:
+            self._showings[metric].append(showing)
+            return
+        self._showings[metric] = [showing]
+        with guard(f"creating {metric.name}"):
+            observable(self._meter, metric, self._callback(self._showings[metric]))
+
+    def _callback(self, showings: Sequence[Showing]) -> ObservableCallback:
         def observe(_: CallbackOptions) -> Iterable[Observation]:
-            observations: list[Observation] = []
             snapshot = self._sampler.latest() if self._active else None
-            if snapshot is not None:
-                self._claims.used()
-                for showing in showings:
-                    # An exception here would be logged by the SDK at every collection.
-                    with guard(f"reporting {metric.name}"):
-                        observations.extend(showing.observations(snapshot))
-            return observations
+            if snapshot is None:
+                return []
+            return [observation for showing in showings for observation in showing.observations(snapshot)]
 
         return observe
 
@@ -93,13 +96,18 @@ class Outlet:
                 self._durations.flush()
         if not self._active:
             return []
-        return [Observation(slot.errors, {a.PADDLE_SAMPLER_SOURCE: slot.name}) for slot in self._sampler.sources]
+        return [Observation(slot.errors, _source(slot.name)) for slot in self._sampler.sources]
 
     def _last_success(self, _: CallbackOptions) -> Iterable[Observation]:
         if not self._active:
             return []
         return [
-            Observation(slot.last_success / 1e9, {a.PADDLE_SAMPLER_SOURCE: slot.name})
+            Observation(slot.last_success / 1e9, _source(slot.name))
             for slot in self._sampler.sources
             if slot.last_success is not None
         ]
+
+
+@functools.cache
+def _source(name: str) -> Mapping[str, str]:
+    return {a.PADDLE_SAMPLER_SOURCE: name}

@@ -1,20 +1,22 @@
 """Shows what the sampler saw as OpenTelemetry instruments, and what happened as events."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from opentelemetry._logs import Logger, LoggerProvider, get_logger
+from opentelemetry._logs import LoggerProvider, get_logger
 from opentelemetry.metrics import MeterProvider, NoOpMeter, get_meter, get_meter_provider
 
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.guard import guard
 from paddle_otel.hardware.claims import Claims
-from paddle_otel.hardware.kind import DeviceKind, Event
+from paddle_otel.hardware.event_log import EventLog
+from paddle_otel.hardware.kind import DeviceKind
 from paddle_otel.hardware.kinds import KINDS
 from paddle_otel.hardware.outlet import Outlet
 from paddle_otel.sampling.sampler import Sampler
 from paddle_otel.sampling.snapshot import Snapshot
+from paddle_otel.sampling.source import Source
 from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
 
@@ -27,7 +29,7 @@ class HardwareReporting:
 
     Args:
         sampler: Reads the devices.
-        kinds: What is shown.
+        kinds: What is shown; looked at again at each start.
         claims: Which devices this process reports.
     """
 
@@ -35,11 +37,11 @@ class HardwareReporting:
         self._sampler = sampler
         self._kinds = kinds
         self._claims = claims or Claims()
+        self._events = EventLog(kinds, self._claims)
         self._outlets: WeakKeyDictionary[MeterProvider, Outlet] = WeakKeyDictionary()
         # The global provider is a proxy until the SDK is set up; both are one outlet.
         self._global_outlet: Outlet | None = None
         self._current: Outlet | None = None
-        self._logger: Logger | None = None
 
     def start(
         self,
@@ -61,21 +63,24 @@ class HardwareReporting:
             return  # OTEL_SDK_DISABLED: nobody would look at the samples
         outlet = self._known_outlet(meter_provider)
         if outlet is None:
-            outlet = Outlet(meter, self._sampler, self._kinds, self._claims)
+            outlet = Outlet(meter, self._sampler, self._claims)
             self._remember(meter_provider, outlet)
-        outlet.active = True
+        outlet.show(self._kinds)
         self._current = outlet
-        self._logger = get_logger(SCOPE, VERSION, logger_provider, SCHEMA_URL)
+        self._events.logger = get_logger(SCOPE, VERSION, logger_provider, SCHEMA_URL)
+        # Apart: a log processor that hangs keeps only further events back.
         self._sampler.subscribe(self._on_snapshot)
+        self._sampler.subscribe(self._events.follow)
         self._sampler.start(SCOPE, interval)
 
     def stop(self) -> None:
         """Show nothing any more, let the sampler go and give the claimed devices back."""
         if self._current is not None:
-            self._current.active = False
+            self._current.hide()
             self._current = None
-        self._logger = None
+        self._events.logger = None
         self._sampler.stop(SCOPE)
+        self._events.forget()
         self._claims.release()
 
     def _known_outlet(self, meter_provider: MeterProvider | None) -> Outlet | None:
@@ -90,28 +95,10 @@ class HardwareReporting:
             self._outlets[meter_provider] = outlet
 
     def _on_snapshot(self, snapshot: Snapshot) -> None:
-        current, logger = self._current, self._logger
-        if current is None:
-            return
-        current.note(snapshot)
-        self._claims.lapse()
-        if logger is not None:
-            for event in self._events(snapshot):
-                logger.emit(
-                    timestamp=event.timestamp,
-                    severity_number=event.severity,
-                    event_name=event.name,
-                    attributes=event.attributes,
-                )
-
-    def _events(self, snapshot: Snapshot) -> Iterable[Event]:
-        for kind in self._kinds:
-            readings = kind.readings(snapshot)
-            if readings is not None:
-                with guard(f"looking for events of {kind.name}"):
-                    reported = kind.reported(readings, self._claims.holds)
-                    if reported is not None:
-                        yield from kind.events(reported)
+        current = self._current
+        if current is not None:
+            current.note(snapshot)
+            self._claims.lapse()
 
 
 _kinds: Final[list[DeviceKind[Any]]] = [*KINDS]
@@ -127,15 +114,17 @@ def add_kind(kind: DeviceKind[Any]) -> None:
         _kinds.append(kind)
 
 
-def _open_sources() -> list[Any]:
+def _open_sources() -> list[Source[Any]]:
     settings = Settings.from_environment()
-    return [kind.source(settings) for kind in _kinds]
+    sources: list[Source[Any]] = []
+    for kind in _kinds:
+        with guard(f"setting up {kind.name}"):
+            sources.append(kind.source(settings))
+    return sources
 
 
 SAMPLER: Final = Sampler(_open_sources)
 """The one sampler of this process."""
 
-REPORTING: Final = HardwareReporting(
-    SAMPLER, _kinds, Claims(lambda: Settings.from_environment().lock_directory or None)
-)
+REPORTING: Final = HardwareReporting(SAMPLER, _kinds, Claims())
 """What the instrumentor switches on and off."""

@@ -32,10 +32,14 @@ class History:
         return self._latest
 
     def append(self, snapshot: Snapshot) -> None:
-        """Add the newest snapshot."""
+        """Add the newest snapshot.
+
+        One that began before the newest is left out: a thread that was replaced may have been late with it.
+        """
         with self._lock:
-            self._snapshots.append(snapshot)
-            self._latest = snapshot
+            if self._latest is None or self._latest.started < snapshot.started:
+                self._snapshots.append(snapshot)
+                self._latest = snapshot
 
     def between(self, start: int, end: int) -> tuple[Snapshot, ...]:
         """Return the snapshots taken in an interval, oldest first.
@@ -44,9 +48,15 @@ class History:
             start: Beginning of the interval, ``time.monotonic_ns()``, inclusive.
             end: Its end, inclusive.
         """
+        found: list[Snapshot] = []
         with self._lock:
-            snapshots = tuple(self._snapshots)
-        return tuple(snapshot for snapshot in snapshots if start <= snapshot.started and snapshot.finished <= end)
+            for snapshot in reversed(self._snapshots):  # the interval is most often the last few of many
+                if snapshot.started < start:
+                    break
+                if snapshot.finished <= end:
+                    found.append(snapshot)
+        found.reverse()
+        return tuple(found)
 
     def __len__(self) -> int:
         with self._lock:

@@ -12,7 +12,7 @@ from paddle_otel.guard import guard
 from paddle_otel.sampling.history import CAPACITY, History
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.sampling.source import Source
-from paddle_otel.sampling.worker import Ending, Slot, Worker
+from paddle_otel.sampling.worker import HANDING_ON, Door, Ending, Slot, Worker
 
 STALE_INTERVALS: Final = 3
 """A snapshot older than this many intervals is no longer shown …"""
@@ -48,7 +48,7 @@ class Sampler:
         self._intervals: dict[str, float] = {}
         self._reported_hangs: set[str] = set()
         self._exiting = False
-        self._listeners: tuple[Callable[[Snapshot], None], ...] = ()
+        self._listeners: tuple[tuple[Callable[[Snapshot], None], Door], ...] = ()
         self._make_anew()
         call_in_forked_child(self._make_anew)
 
@@ -59,6 +59,7 @@ class Sampler:
         self._hung: list[Worker] = []
         self._slots: tuple[Slot, ...] = ()
         self._history = History(self._capacity)
+        self._listeners = tuple((listener, Door(HANDING_ON)) for listener, _ in self._listeners)
 
     def start(self, owner: str, interval: float) -> None:
         """Sample for an owner, from now until it stops; the shortest interval of all owners holds.
@@ -72,6 +73,7 @@ class Sampler:
                 atexit.register(self._at_exit)
             self._intervals[owner] = interval
             if self._worker is None:
+                self._open()
                 self._start_worker()
             else:
                 self._worker.interval = self._interval
@@ -79,7 +81,11 @@ class Sampler:
     def stop(self, owner: str) -> None:
         """Stop sampling for an owner; with the last one the thread ends and the devices are closed."""
         with self._lock:
-            if self._intervals.pop(owner, None) is None or self._intervals:
+            if self._intervals.pop(owner, None) is None:
+                return
+            if self._intervals:
+                if self._worker is not None:
+                    self._worker.interval = self._interval
                 return
             atexit.unregister(self._at_exit)
             worker, self._worker = self._worker, None
@@ -95,13 +101,22 @@ class Sampler:
         return bool(self._intervals)
 
     def subscribe(self, listener: Callable[[Snapshot], None]) -> None:
-        """Have a function called with each snapshot, on the sampler's thread; it must be short. May be told twice."""
-        if listener not in self._listeners:
-            self._listeners = (*self._listeners, listener)
+        """Have a function called with each snapshot, on the sampler's thread, from now on. May be told twice.
+
+        It should be short. While it hangs it is left out, and sampling and the other listeners go on.
+        """
+        with self._lock:
+            if all(listener != known for known, _ in self._listeners):
+                self._listeners = (*self._listeners, (listener, Door(HANDING_ON)))
 
     @property
     def sources(self) -> tuple[Slot, ...]:
-        """The sources that are read, with their errors and last successes; none before the first start."""
+        """The sources that are read, with their errors and last successes; none before the first start.
+
+        Asking replaces a thread that hangs, as :meth:`latest` does.
+        """
+        if self._intervals:
+            self._keep_alive()
         return self._slots
 
     def latest(self) -> Snapshot | None:
@@ -150,30 +165,44 @@ class Sampler:
             self._hung.append(worker)
         self._start_worker()
 
+    def _open(self) -> None:
+        """Make the sources that are not there yet. The others stay: a thread may hang in one, and they count errors."""
+        known = {slot.name: slot for slot in self._slots}
+        with guard("setting up what reads the hardware"):
+            self._slots = tuple(known.get(source.name) or Slot(source) for source in self._open_sources())
+
     def _start_worker(self) -> None:
         """Start a worker; the caller holds the lock."""
+        if not self._slots:
+            self._open()
         with guard("starting the thread that reads the hardware"):
-            if not self._slots:
-                self._slots = tuple(Slot(source) for source in self._open_sources())
             worker = Worker(self._slots, self._interval, self._publish)
             worker.start()
             self._worker = worker
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._history.append(snapshot)
-        for listener in self._listeners:
-            with guard("handing on what the hardware said"):
-                listener(snapshot)
+        for listener, door in self._listeners:
+            door.enter(lambda listener=listener: listener(snapshot))
 
-    def _report_hang(self, source: str | None) -> None:
-        if source is not None and source not in self._reported_hangs:
-            self._reported_hangs.add(source)
+    def _report_hang(self, site: str | None) -> None:
+        if site is None or site in self._reported_hangs:
+            return
+        self._reported_hangs.add(site)
+        if site == HANDING_ON:
             _logger.warning(
-                "%s has not answered for more than %g s; its metrics are missing until it does, all others go on. "
-                "Look for a driver error in the kernel log. This is logged once.",
-                source,
+                "A log processor has not returned for more than %g s; events of the hardware are missing until it "
+                "does, its metrics and all others go on. Look at the log exporters of this program. This is logged "
+                "once.",
                 self._stale_seconds,
             )
+            return
+        _logger.warning(
+            "%s has not answered for more than %g s; its metrics are missing until it does, all others go on. "
+            "Look for a driver error in the kernel log. This is logged once.",
+            site,
+            self._stale_seconds,
+        )
 
     def _at_exit(self) -> None:
         # Sources stay open: shutting a driver library down beside a thread that is still inside it crashes the program.

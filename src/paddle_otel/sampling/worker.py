@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 from paddle_otel.guard import guard
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.sampling.source import Source
 
 THREAD_NAME: Final = "paddle-otel-sampler"
+HANDING_ON: Final = "handing on what the hardware said"
+
+_R = TypeVar("_R")
 
 
 class Ending(enum.Enum):
@@ -24,11 +27,46 @@ class Ending(enum.Enum):
     """Leave them open: another worker goes on with them, or the process ends and the kernel closes all."""
 
 
+class Occupied:
+    """In place of a result: another thread is still inside."""
+
+
+OCCUPIED: Final = Occupied()
+
+
+class Door:
+    """Lets one thread in at a time; the others go on instead of waiting.
+
+    Args:
+        site: What happens inside, for the log.
+    """
+
+    def __init__(self, site: str) -> None:
+        self._site = site
+        self._occupied = threading.Lock()
+
+    def enter(self, act: Callable[[], _R]) -> _R | Occupied | None:
+        """Return what a function returns, ``None`` on trouble, :data:`OCCUPIED` where it was not called."""
+        if not self._occupied.acquire(blocking=False):
+            return OCCUPIED
+        try:
+            with guard(self._site):
+                return act()
+        finally:
+            self._occupied.release()
+        return None
+
+
 class Slot:
     """A source, and the right to be in it: one thread at a time, and nobody waits for it.
 
     Args:
         source: What is read.
+
+    Attributes:
+        name: The source's.
+        errors: How often reading failed.
+        last_success: When it last gave readings, ``time.time_ns()``.
     """
 
     def __init__(self, source: Source[object]) -> None:
@@ -36,39 +74,29 @@ class Slot:
         self.errors: int = 0
         self.last_success: int | None = None
         self._source = source
-        self._occupied = threading.Lock()
+        self._door = Door(f"reading {self.name}")
 
     def read(self) -> object | None:
-        """Return the readings, ``None`` on trouble or while another thread is still inside.
+        """Return the readings, ``None`` on trouble, :data:`OCCUPIED` while another thread is still inside."""
+        return self._door.enter(self._read)
 
-        Counts in ``errors`` how often reading failed, and notes in ``last_success`` when it last gave something
-        (``time.time_ns()``).
-        """
-        readings = self._alone(self._read, f"reading {self.name}")
+    def close(self) -> None:
+        """Close the source, unless another thread is still inside."""
+        self._door.enter(self._close)
+
+    def _read(self) -> object | None:
+        try:
+            readings = self._source.read()
+        except Exception:
+            self.errors += 1
+            raise
         if readings is not None:
             self.last_success = time.time_ns()
         return readings
 
-    def close(self) -> None:
-        """Close the source, unless another thread is still inside."""
-        self._alone(self._source.close, f"closing {self.name}")
-
-    def _read(self) -> object | None:
-        try:
-            return self._source.read()
-        except Exception:
-            self.errors += 1
-            raise
-
-    def _alone(self, act: Callable[[], object], site: str) -> object | None:
-        if not self._occupied.acquire(blocking=False):
-            return None
-        try:
-            with guard(site):
-                return act()
-        finally:
-            self._occupied.release()
-        return None
+    def _close(self) -> None:
+        with guard(f"closing {self.name}"):
+            self._source.close()
 
 
 class Worker:
@@ -81,7 +109,7 @@ class Worker:
     """
 
     def __init__(self, slots: Sequence[Slot], interval: float, publish: Callable[[Snapshot], None]) -> None:
-        self.interval = interval
+        self._interval = interval
         self._slots = slots
         self._publish = publish
         self._ending: Ending | None = None
@@ -101,12 +129,25 @@ class Worker:
         self._thread.start()
 
     @property
+    def interval(self) -> float:
+        """Seconds from one pass to the next; a shorter one holds at once, also for the pass that is waited for."""
+        return self._interval
+
+    @interval.setter
+    def interval(self, interval: float) -> None:
+        self._interval = interval
+        self._wake.set()
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
     def stuck_in(self, limit: float) -> str | None:
-        """Return the source in which the thread has been for longer than a number of seconds, ``None`` if in none."""
+        """Return the source in which the thread has been for longer than a number of seconds, ``None`` if in none.
+
+        :data:`HANDING_ON` when it is with those who receive the snapshots.
+        """
         inside = self._inside
         if inside is not None and time.monotonic_ns() - inside[1] > limit * 1e9:
             return inside[0]
@@ -139,29 +180,32 @@ class Worker:
             reading = slot.read()
             self._inside = None
             finished = time.monotonic_ns()
+            if reading is OCCUPIED:
+                continue
             durations[slot.name] = finished - begun
             if reading is not None:
                 readings[slot.name] = reading
         if self._ending is not None:
             return False
-        self._publish(
-            Snapshot(
-                started=started,
-                finished=finished,
-                wall=wall,
-                readings=MappingProxyType(readings),
-                durations=MappingProxyType(durations),
-            )
+        snapshot = Snapshot(
+            started=started,
+            finished=finished,
+            wall=wall,
+            readings=MappingProxyType(readings),
+            durations=MappingProxyType(durations),
         )
+        self._inside = (HANDING_ON, finished)
+        self._publish(snapshot)
+        self._inside = None
         return True
 
     def _run(self) -> None:
         due = time.monotonic()
-        while True:
-            if not self.read_once():
-                break
-            due = next_due(due, self.interval, time.monotonic())
-            self._wake.wait(due - time.monotonic())
+        while self.read_once():
+            due = next_due(due, self._interval, time.monotonic())
+            while self._ending is None and self._wake.wait(due - time.monotonic()):
+                self._wake.clear()
+                due = min(due, time.monotonic() + self._interval)
         if self._ending is Ending.CLOSE:
             for slot in self._slots:
                 slot.close()

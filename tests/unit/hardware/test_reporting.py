@@ -13,12 +13,15 @@ from fake_nvml.sink import Sink
 from fake_nvml.sources import eventually, sampler_threads
 from paddle_otel.conventions import hardware as hw
 from paddle_otel.conventions.metric import Metric
+from paddle_otel.hardware import reporting as reporting_module
 from paddle_otel.hardware.kind import DeviceKind, ObservedMetric
 from paddle_otel.hardware.nvml import KIND as GPUS
 from paddle_otel.hardware.reporting import HardwareReporting
 from paddle_otel.instruments import ObservableCallback, observable
 from paddle_otel.sampling.sampler import Sampler
 from paddle_otel.settings import Settings
+from recording import Recorder
+from scripted_kinds import Reading, ScriptedDevices, kind_of
 
 pytestmark = pytest.mark.usefixtures("fake_nvml")
 
@@ -41,22 +44,29 @@ def other_sink() -> Iterator[Sink]:
 
 @pytest.fixture
 def reporting() -> Iterator[HardwareReporting]:
-    """The reporting of all kinds, not started."""
-    reporting = HardwareReporting(Sampler(lambda: [GPUS.source(Settings())], stale_after=0.3), [GPUS])
+    """The reporting of the GPUs, not started."""
+    reporting = _reporting(GPUS)
     yield reporting
     reporting.stop()
 
 
+def _reporting(kind: DeviceKind[Any]) -> HardwareReporting:
+    return HardwareReporting(Sampler(lambda: [kind.source(Settings())], stale_after=0.5), [kind])
+
+
 def test_starting_twice_reports_once(
-    reporting: HardwareReporting, sink: Sink, caplog: pytest.LogCaptureFixture
+    reporting: HardwareReporting, sink: Sink, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One thread, one point per series, and no instrument is created a second time."""
-    reporting.start(sink.provider, interval=0.02)
-    reporting.start(sink.provider, interval=0.02)
-    assert eventually(sink.names)
-    assert len(sink.names()) == len(set(sink.names())) == len(GPUS.metrics)
+    """One thread, each series once, and no instrument is created a second time."""
+    reporting.start(recorder.meter_provider, interval=0.02)
+    reporting.start(recorder.meter_provider, interval=0.02)
+    assert eventually(lambda: "hw.power" in recorder.metrics())
+    for name in recorder.metrics():
+        series = [tuple(sorted(point.attributes.items())) for point in recorder.points(name)]
+        assert len(series) == len(set(series)), name
     assert len(sampler_threads()) == 1
-    assert caplog.text == ""
+    assert sink.names() == []
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 def test_stopping_ends_the_series_and_the_thread(
@@ -85,10 +95,11 @@ def test_it_comes_back_on_the_same_provider(
     monkeypatch.setattr("paddle_otel.hardware.outlet.observable", noting)
     for _ in range(3):
         reporting.start(sink.provider, interval=0.02)
-        assert eventually(lambda: len(sink.names()) == len(GPUS.metrics))
+        assert eventually(lambda: "hw.power" in sink.names())
         reporting.stop()
         assert sink.names() == []
-    assert len(created) == len(set(created)) == len(GPUS.metrics) + 2
+    of_sampler = {"paddle.sampler.errors", "paddle.sampler.last_success"}
+    assert sorted(created) == sorted({observed.metric.name for observed in GPUS.metrics} | of_sampler)
 
 
 def test_another_provider_takes_over(reporting: HardwareReporting, sink: Sink, other_sink: Sink) -> None:
@@ -149,9 +160,44 @@ def test_one_broken_metric_costs_no_other(sink: Sink, telemetry_trouble: Any) ->
     def broken(_: object) -> Any:
         raise ZeroDivisionError
 
-    kind = DeviceKind(GPUS.name, GPUS.source, (ObservedMetric(hw.POWER, broken), *GPUS.metrics[-1:]))
-    reporting = HardwareReporting(Sampler(lambda: [kind.source(Settings())]), [kind])
+    temperature = [observed for observed in GPUS.metrics if observed.metric is hw.TEMPERATURE]
+    reporting = _reporting(DeviceKind(GPUS.name, GPUS.source, (ObservedMetric(hw.POWER, broken), *temperature)))
     reporting.start(sink.provider, interval=0.02)
-    assert eventually(sink.names)
-    assert sink.names() == ["hw.temperature"]
+    try:
+        assert eventually(sink.names)
+        assert set(sink.names()) == {"hw.temperature"}
+    finally:
+        reporting.stop()
+
+
+def test_a_kind_whose_source_cannot_be_made_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Any
+) -> None:
+    """It is logged once, and the others are read."""
+    telemetry_trouble.expected = True
+
+    def broken(_: Settings) -> Any:
+        raise ZeroDivisionError
+
+    healthy = ScriptedDevices("healthy")
+    kinds = [DeviceKind("broken", broken, ()), kind_of(healthy)]
+    monkeypatch.setattr(reporting_module, "_kinds", kinds)
+    assert reporting_module._open_sources() == [healthy]  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - the subject
+    assert telemetry_trouble.sites == ["setting up broken: ZeroDivisionError()"]
+
+
+def test_an_added_kind_is_there_from_the_next_start_on(sink: Sink) -> None:
+    """On the same provider, beside those that were there."""
+    first, second = ScriptedDevices("first"), ScriptedDevices("second")
+    second.now = (Reading("c", 30.0),)
+    kinds = [kind_of(first)]
+    devices = [first]
+    reporting = HardwareReporting(Sampler(lambda: devices), kinds)
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(lambda: sink.names() == ["hw.energy"] * 2)
+    reporting.stop()
+    kinds.append(kind_of(second))
+    devices.append(second)
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(lambda: sink.names() == ["hw.energy"] * 3)
     reporting.stop()

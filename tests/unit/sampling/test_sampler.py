@@ -12,6 +12,7 @@ import pytest
 
 from fake_nvml.sources import ScriptedSource, eventually, sampler_threads
 from paddle_otel.sampling.sampler import Sampler
+from paddle_otel.sampling.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -86,10 +87,110 @@ def test_last_owner_ends_the_thread_and_closes_the_devices(sampler: Sampler, sou
 
 
 def test_shortest_interval_of_all_owners_holds(sampler: Sampler, source: ScriptedSource) -> None:
-    """Until its owner stops."""
-    sampler.start("a", interval=0.02)
+    """From when its owner starts, also in the middle of a long pause, until its owner stops."""
     sampler.start("b", interval=60.0)
+    assert eventually(lambda: source.reads == 1)
+    sampler.start("a", interval=0.02)
     assert eventually(lambda: source.reads > 5)
+    sampler.stop("a")
+    time.sleep(0.1)
+    reads = source.reads
+    time.sleep(0.2)
+    assert source.reads == reads
+
+
+def test_changing_the_interval_causes_no_burst(sampler: Sampler, source: ScriptedSource) -> None:
+    """However often owners come and go, the devices are read once per interval."""
+    sampler.start("a", interval=60.0)
+    assert eventually(lambda: source.reads == 1)
+    for _ in range(200):
+        sampler.start("b", interval=30.0)
+        sampler.stop("b")
+    assert source.reads == 1
+    assert len(sampler_threads()) == 1
+
+
+def test_tenth_of_a_second_is_bounded(sampler: Sampler, source: ScriptedSource) -> None:
+    """No more than ten reads a second, and never more kept than the capacity."""
+    sampler = Sampler(lambda: [source], capacity=5)
+    began = time.monotonic()
+    sampler.start("a", interval=0.1)
+    assert eventually(lambda: source.reads >= 11)
+    elapsed = time.monotonic() - began
+    sampler.stop("a")
+    assert source.reads <= elapsed / 0.1 + 2
+
+
+def test_a_source_that_is_added_is_read_from_the_next_start_on(source: ScriptedSource, telemetry_trouble: Any) -> None:
+    """The others stay the same objects, with what they have counted."""
+    telemetry_trouble.expected = True
+    sources = [source]
+    source.error = OSError()
+    sampler = Sampler(lambda: sources)
+    sampler.start("a", interval=60.0)
+    assert eventually(lambda: source.reads == 1)
+    sampler.stop("a")
+    sources.append(ScriptedSource("added"))
+    sampler.start("a", interval=60.0)
+    assert eventually(lambda: sources[1].reads == 1)
+    assert [(slot.name, slot.errors) for slot in sampler.sources] == [("scripted", 2), ("added", 0)]
+    sampler.stop("a")
+
+
+def test_listeners_are_told_each_snapshot_once(sampler: Sampler) -> None:
+    """In order, however often they subscribed; also one that subscribes later."""
+    first: list[Snapshot] = []
+    second: list[Snapshot] = []
+    sampler.subscribe(first.append)
+    sampler.subscribe(first.append)
+    sampler.start("a", interval=0.01)
+    assert eventually(lambda: len(first) >= 2)
+    sampler.subscribe(second.append)
+    assert eventually(lambda: len(second) >= 2)
+    sampler.stop("a")
+    assert [snapshot.readings["scripted"] for snapshot in first] == list(range(1, len(first) + 1))
+    assert second == first[-len(second) :]
+
+
+def test_a_listener_that_fails_stops_no_other(sampler: Sampler, telemetry_trouble: Any) -> None:
+    """Nor the sampling; it is told again next time."""
+    telemetry_trouble.expected = True
+    told: list[Snapshot] = []
+    calls: list[Snapshot] = []
+
+    def fail(snapshot: Snapshot) -> None:
+        calls.append(snapshot)
+        raise ZeroDivisionError
+
+    sampler.subscribe(fail)
+    sampler.subscribe(told.append)
+    sampler.start("a", interval=0.01)
+    assert eventually(lambda: len(told) > 3)
+    assert len(calls) >= 3
+    assert set(telemetry_trouble.sites) == {"handing on what the hardware said: ZeroDivisionError()"}
+
+
+def test_a_listener_that_hangs_stops_no_other(sampler: Sampler, caplog: pytest.LogCaptureFixture) -> None:
+    """Nor the sampling: one thread is left with it, and it is not told again before it returns."""
+    told: list[Snapshot] = []
+    hanging: list[Snapshot] = []
+    may_return = threading.Event()
+
+    def hang(snapshot: Snapshot) -> None:
+        hanging.append(snapshot)
+        may_return.wait(60)
+
+    sampler.subscribe(hang)
+    sampler.subscribe(told.append)
+    sampler.start("a", interval=0.01)
+    assert eventually(lambda: hanging)
+    assert eventually(lambda: sampler.latest() and len(told) > 20)
+    assert len(hanging) == 1
+    assert len(sampler_threads()) == 2
+    may_return.set()
+    assert eventually(lambda: len(hanging) > 3)
+    assert eventually(lambda: len(sampler_threads()) == 1)
+    assert len(caplog.records) == 1
 
 
 def test_it_can_be_started_again(sampler: Sampler, source: ScriptedSource) -> None:
