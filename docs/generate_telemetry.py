@@ -96,7 +96,7 @@ _EVENTS = (
         events.DISK_HEALTH,
         "error",
         "a disk predicts its failure, has failed, or counts more bad sectors or media errors than before",
-        (a.HW_ID, a.SYSTEM_DEVICE, a.HW_PHYSICAL_DISK_SMART_ATTRIBUTE),
+        (a.HW_ID, a.SYSTEM_DEVICE, a.HW_STATE, a.HW_PHYSICAL_DISK_SMART_ATTRIBUTE, a.PADDLE_DISK_SMART_VALUE),
     ),
 )
 

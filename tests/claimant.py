@@ -117,3 +117,13 @@ def claimants(folder: Path, count: int) -> Generator[list[Claimant]]:
 def descriptors() -> int:
     """Return how many descriptors this process has open."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def descriptors_of(path: Path) -> list[int]:
+    """Return the descriptors of this process that are open on a file."""
+    found: list[int] = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.readlink() == path:
+                found.append(int(entry.name))
+    return found

@@ -12,7 +12,7 @@ from recording import Recorder
 
 assert _zlib.ZLIB_VERSION
 
-pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures"]
+pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures", "fake_smartctl.fixtures"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,11 +1,16 @@
 """A machine's ``/proc`` and ``/sys`` as far as they tell about disks, in a folder."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from paddle_otel.hardware.disks.reading import DiskReading
 from paddle_otel.hardware.disks.source import DiskSource
+
+Marked = Callable[..., set[str]]
+"""Tells which disks are marked as those of the data at some paths."""
+Lines = Callable[[], list[str]]
+"""Tells what was logged so far."""
 
 IDLE = "0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
 USED = "100 1 800 40 200 2 1600 80 0 110 120 0 0 0 0 0 0"

@@ -99,7 +99,8 @@ def fleet(
             killed.append((owner.name, owner.kill()))
             members.remove(owner)
             _wait_for_collections(prometheus, members)
-        exit_codes = [member.end() for member in members]
+        last = _owner(prometheus, members)  # ends last, so that nothing is handed on but by a kill
+        exit_codes = [member.end() for member in sorted(members, key=lambda member: member is last)]
         logs = "".join(member.log for member in members)
     devices = told(prometheus, f'{{job="{SERVICE}",__name__=~"hw_.+|paddle_gpu_.+|system_.+|paddle_pressure_.+"}}')
     processes = told(prometheus, f'{{job="{SERVICE}",__name__=~"process_.+|paddle_sampler_.+"}}')

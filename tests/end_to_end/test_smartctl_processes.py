@@ -12,8 +12,6 @@ from end_to_end.running import environment
 from fake_nvml.sources import eventually
 from fake_smartctl.program import FakeSmartctl, fixture, runs
 
-pytest_plugins = ["fake_smartctl.fixtures"]
-
 # Collects ten times a second; prints how many points the disks have whenever that changes.
 PROGRAM = """
 import sys, time

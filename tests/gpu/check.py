@@ -79,7 +79,8 @@ def main() -> None:
     if arguments.wheels is not None:
         sys.exit(_run_in_new_environment(arguments.wheels, arguments.report, no_load=arguments.no_load))
     checks = [check for part in (_idle, *([] if arguments.no_load else [_loaded])) for check in part()]
-    report = {"checks": [asdict(check) for check in checks], "facts": _facts()}
+    gpus = any(check.name == "UUIDs" and check.passed for check in checks)
+    report = {"checks": [asdict(check) for check in checks], "facts": _facts() if gpus else {}}
     (arguments.report / "gpu_check.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     for check in checks:
         print("ok    " if check.passed else "FAILED", check.name, "ours", check.ours, "theirs", check.theirs)
@@ -114,7 +115,7 @@ class Product:
     def __enter__(self) -> "Product":  # noqa: PYI034 - Python 3.10 has no Self
         """Start, and wait for the first values."""
         self._reporting.start(self._provider, interval=1.0)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 20
         while "hw.gpu.memory.limit" not in self.collect() and time.monotonic() < deadline:
             time.sleep(0.5)
         return self
@@ -139,9 +140,9 @@ class Product:
 
 
 def _value(points: Points, metric: str, uuid: str, attributes: Mapping[str, str]) -> float | None:
-    wanted = {"hw.id": uuid, **attributes}
+    """Return the value of a GPU, or of the first part of it (a fan) that has the metric."""
     for found, value in points.get(metric, ()):
-        if wanted.items() <= found.items():
+        if uuid in (found.get("hw.id"), found.get("hw.parent")) and attributes.items() <= found.items():
             return value
     return None
 
@@ -151,7 +152,10 @@ def _nvidia_smi(columns: Iterable[str]) -> list[dict[str, str]]:
     known: dict[str, list[str]] = {}
     for column in columns:
         command = ["nvidia-smi", f"--query-gpu={column}", "--format=csv,noheader,nounits"]
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        try:
+            found = subprocess.run(command, capture_output=True, text=True, check=False)
+        except FileNotFoundError:
+            return []  # then nothing agrees with ours
         if found.returncode == 0:
             known[column] = [row[0].strip() for row in csv.reader(io.StringIO(found.stdout)) if row]
     gpus = len(known.get("uuid", ()))

@@ -192,10 +192,14 @@ SCOPE_CONTAINER: Final = "container"
 SYSTEM_DEVICE: Final = "system.device"
 DISK_IO_DIRECTION: Final = "disk.io.direction"
 PADDLE_DISK_ROLE: Final = "paddle.disk.role"
+PADDLE_DISK_SMART_VALUE: Final = "paddle.disk.smart.value"
 
 DISK_READ: Final = "read"
 DISK_WRITE: Final = "write"
 DISK_ROLE_DATA: Final = "data"
+DISK_HDD: Final = "hdd"
+DISK_SSD: Final = "ssd"
+DISK_NVME: Final = "nvme"
 
 # The sampler.
 PADDLE_SAMPLER_SOURCE: Final = "paddle.sampler.source"

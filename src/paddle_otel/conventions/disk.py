@@ -58,7 +58,7 @@ SMART: Final = Metric(
     "hw.physical_disk.smart",
     "observable_gauge",
     "1",
-    "Raw value of a S.M.A.R.T. attribute.",
+    "Raw value of a S.M.A.R.T. attribute, under its vendor's name or under one that all disks share (media_errors).",
     (*_PHYSICAL_DISK, a.HW_PHYSICAL_DISK_SMART_ATTRIBUTE),
 )
 ENDURANCE_UTILIZATION: Final = Metric(

@@ -62,7 +62,10 @@ def main() -> None:
     (column,) = [argument.partition("=")[2] for argument in sys.argv if argument.startswith("--query-gpu=")]
     if column not in COLUMNS:
         sys.exit(2)
-    nvml.nvmlInit()
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError:
+        sys.exit(9)
     for index in range(nvml.nvmlDeviceGetCount()):
         try:
             value = COLUMNS[column](nvml.nvmlDeviceGetHandleByIndex(index))

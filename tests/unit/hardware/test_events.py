@@ -1,96 +1,23 @@
 """What happened to devices becomes events: once, by the process that reports the device, at no risk for the program."""
 
-import logging
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from opentelemetry._logs import SeverityNumber
-from opentelemetry.sdk._logs import LoggerProvider, LogRecordProcessor, ReadWriteLogRecord
-from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
 from claimant import Claimant
-from fake_nvml.sources import eventually, sampler_threads
-from paddle_otel.hardware.claims import Claims
+from event_scene import Scene
+from fake_nvml.sources import eventually
 from paddle_otel.hardware.event_log import WAITING
 from paddle_otel.hardware.kind import DeviceKind
-from paddle_otel.hardware.reporting import SCOPE, HardwareReporting
-from paddle_otel.sampling.sampler import Sampler
+from paddle_otel.hardware.reporting import SCOPE
 from paddle_otel.version import VERSION
 from recording import Recorder
-from scripted_kinds import Reading, ScriptedDevices, events, kind_of
+from scripted_kinds import Reading, events
 
 XID = "paddle.gpu.xid"
-
-
-class Processor(LogRecordProcessor):
-    """Hands records on after it has done what a test says."""
-
-    def __init__(self, exporter: InMemoryLogRecordExporter) -> None:
-        self._next = SimpleLogRecordProcessor(exporter)
-        self.act: Callable[[], None] = lambda: None
-
-    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
-        """Act, and hand the record on."""
-        self.act()
-        self._next.on_emit(log_record)
-
-    def shutdown(self) -> None:
-        """Do nothing."""
-
-    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - the SDK's interface
-        """Do nothing."""
-        return True
-
-
-class Scene:
-    """A kind of two devices behind a reporting, with logs in memory."""
-
-    def __init__(self, recorder: Recorder, folder: Path) -> None:
-        self.recorder = recorder
-        self.exporter = InMemoryLogRecordExporter()
-        self.processor = Processor(self.exporter)
-        self.logs = LoggerProvider(shutdown_on_exit=False)
-        self.logs.add_log_record_processor(self.processor)
-        self.devices = ScriptedDevices()
-        self.claims = Claims(lambda: str(folder))
-        self.make(kind_of(self.devices))
-
-    def make(self, kind: DeviceKind[Any]) -> None:
-        """Make the reporting of a kind."""
-        self.sampler = Sampler(lambda: [self.devices], stale_after=0.5)
-        self.reporting = HardwareReporting(self.sampler, [kind], self.claims)
-
-    def start(self, *, collect: bool = True) -> None:
-        """Report; claim the devices by a collection."""
-        self.reporting.start(self.recorder.meter_provider, 0.01, self.logs)
-        if collect:
-            self.collect()
-
-    def collect(self) -> None:
-        """Collect; the machine may be too busy to have a fresh sample at once."""
-        assert eventually(lambda: "hw.energy" in self.recorder.metrics())
-
-    def happens(self, *names: str, device: str = "a", times: int = 1) -> None:
-        """Let something happen to a device in one reading, once or several times; return when that was read."""
-        quiet = self.devices.now
-        for _ in range(times):
-            self.devices.once = (Reading(device, 1.0, names),)
-            assert eventually(lambda: self.devices.once is None)
-        self.devices.now = quiet
-
-    def settle(self) -> None:
-        """Wait until further samples were taken."""
-        reads = self.devices.reads
-        assert eventually(lambda: self.devices.reads > reads + 3)
-
-    def emitted(self) -> list[str]:
-        """Return the names of the events that arrived, once no more arrive."""
-        self.settle()
-        return [str(log.log_record.event_name) for log in self.exporter.get_finished_logs()]
 
 
 @pytest.fixture
@@ -223,89 +150,6 @@ def test_a_kind_that_claims_nothing(scene: Scene) -> None:
     scene.start(collect=False)
     scene.happens(XID)
     assert scene.emitted() == [XID]
-
-
-def test_a_processor_that_raises(scene: Scene, telemetry_trouble: Any) -> None:
-    """Costs the event, and neither the next one nor any metric; it is said once."""
-    telemetry_trouble.expected = True
-    scene.start()
-
-    def fail() -> None:
-        raise ZeroDivisionError
-
-    scene.processor.act = fail
-    scene.happens("first", "second", times=2)
-    assert scene.emitted() == []
-    scene.processor.act = lambda: None
-    scene.happens("third")
-    assert scene.emitted() == ["third"]
-    assert "hw.energy" in scene.recorder.metrics()
-    assert set(telemetry_trouble.sites) == {"handing on an event of the hardware: ZeroDivisionError()"}
-
-
-def test_a_bug_in_the_events_of_a_kind(scene: Scene, telemetry_trouble: Any) -> None:
-    """Costs its events and no metric."""
-    telemetry_trouble.expected = True
-
-    def broken(_: object) -> Any:
-        raise ZeroDivisionError
-
-    kind = kind_of(scene.devices)
-    scene.make(DeviceKind(kind.name, kind.source, kind.metrics, kind.reported, broken))
-    scene.start()
-    scene.settle()
-    assert "hw.energy" in scene.recorder.metrics()
-    assert set(telemetry_trouble.sites) == {"looking for events of scripted: ZeroDivisionError()"}
-
-
-def test_a_processor_that_hangs(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """Sampling and all metrics go on, by one more thread and not by more; events come back when it returns."""
-    scene.start()
-    inside, may_return = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        inside.set()
-        may_return.wait(60)
-
-    scene.processor.act = hang
-    with caplog.at_level(logging.WARNING, "paddle_otel"):
-        scene.happens("first")
-        assert inside.wait(10)
-        try:
-            assert eventually(lambda: "hw.energy" not in scene.recorder.metrics() or len(sampler_threads()) == 2)
-            assert eventually(lambda: "hw.energy" in scene.recorder.metrics())
-            scene.devices.now = (Reading("a", 77.0),)
-            assert eventually(lambda: [point.value for point in scene.recorder.points("hw.energy")] == [77.0])
-            scene.happens("lost", times=20)
-            assert len(sampler_threads()) == 2
-        finally:
-            may_return.set()
-    assert eventually(lambda: len(sampler_threads()) == 1)
-    scene.happens("second")
-    assert scene.emitted() == ["first", "second"]
-    (record,) = caplog.records
-    assert "A log processor has not returned" in record.message
-    assert "all others go on" in record.message
-
-
-def test_stopping_does_not_wait_for_a_processor_that_hangs(scene: Scene) -> None:
-    """Longer than for a driver."""
-    scene.start()
-    inside, may_return = threading.Event(), threading.Event()
-
-    def hang() -> None:
-        inside.set()
-        may_return.wait(60)
-
-    scene.processor.act = hang
-    scene.happens(XID)
-    assert inside.wait(10)
-    stopped = threading.Thread(target=scene.reporting.stop)
-    stopped.start()
-    stopped.join(5)
-    assert not stopped.is_alive()
-    may_return.set()
-    assert eventually(lambda: sampler_threads() == [])
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

@@ -10,8 +10,6 @@ from fake_smartctl.rounds import INTERVAL, ON, after_round
 from paddle_otel.hardware.smart.reading import DiskReading
 from paddle_otel.hardware.smart.source import SmartSource
 
-pytest_plugins = ["fake_smartctl.fixtures"]
-
 READ = "-j -i -H -A -l ssd -l defects -n standby,3"
 
 

@@ -15,8 +15,6 @@ from fake_smartctl.program import FakeSmartctl, fixture, runs
 from fake_smartctl.rounds import INTERVAL, after_round, read, smart_threads
 from paddle_otel.hardware.smart.source import SmartSource
 
-pytest_plugins = ["fake_smartctl.fixtures"]
-
 
 def test_closing_while_smartctl_runs(smart: SmartSource, smartctl: FakeSmartctl) -> None:
     """It is killed, the thread ends, and a later start begins anew."""

@@ -21,8 +21,6 @@ from paddle_otel.hardware.smart import KIND
 from paddle_otel.sampling.sampler import Sampler
 from paddle_otel.settings import Settings
 
-pytest_plugins = ["fake_smartctl.fixtures"]
-
 Points = dict[tuple[tuple[str, Any], ...], Any]
 
 HDD = {

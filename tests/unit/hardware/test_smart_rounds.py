@@ -19,8 +19,6 @@ from paddle_otel.hardware.smart.round import Round
 from paddle_otel.hardware.smart.source import SmartSource
 from paddle_otel.settings import Settings
 
-pytest_plugins = ["fake_smartctl.fixtures"]
-
 READ = "-j -i -H -A -l ssd -l defects -n standby,3"
 
 

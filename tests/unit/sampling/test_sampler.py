@@ -106,6 +106,8 @@ def test_changing_the_interval_causes_no_burst(sampler: Sampler, source: Scripte
     for _ in range(200):
         sampler.start("b", interval=30.0)
         sampler.stop("b")
+        time.sleep(0.001)
+    time.sleep(0.1)
     assert source.reads == 1
     assert len(sampler_threads()) == 1
 

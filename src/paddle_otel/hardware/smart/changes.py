@@ -11,7 +11,6 @@ from paddle_otel.hardware.kind import Event
 from paddle_otel.hardware.smart.reading import DiskReading
 from paddle_otel.hardware.smart.value_names import MEDIA_ERRORS, PENDING, REALLOCATED, UNCORRECTABLE
 
-SMART_VALUE: Final = "paddle.disk.smart.value"
 """The S.M.A.R.T. value that an event is about."""
 
 _ALARMING: Final = frozenset({a.STATE_PREDICTED_FAILURE, a.STATE_FAILED})
@@ -57,7 +56,7 @@ def _event(disk: DiskReading, attribute: str | None, value: int | None) -> Event
         a.SYSTEM_DEVICE: disk.identity.device,
         a.HW_STATE: disk.health.state if disk.health is not None else None,
         a.HW_PHYSICAL_DISK_SMART_ATTRIBUTE: attribute,
-        SMART_VALUE: value,
+        a.PADDLE_DISK_SMART_VALUE: value,
     }
     attributes = {key: one for key, one in known.items() if one is not None}
     return Event(events.DISK_HEALTH, SeverityNumber.ERROR, attributes, disk.wall)

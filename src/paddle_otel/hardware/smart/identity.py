@@ -4,12 +4,9 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Final
 
+from paddle_otel.conventions import attributes as a
 from paddle_otel.hardware.smart.json_fields import Fields, count, objects, text
 from paddle_otel.hardware.smart.reading import DiskIdentity, DiskReading
-
-TYPE_HDD: Final = "hdd"
-TYPE_SSD: Final = "ssd"
-TYPE_NVME: Final = "nvme"
 
 _NVME: Final = "NVMe"
 
@@ -86,8 +83,8 @@ def _eui(answer: Fields) -> str | None:
 
 def _type(answer: Fields) -> str | None:
     if text(answer, "device", "protocol") == _NVME:
-        return TYPE_NVME
+        return a.DISK_NVME
     rotation_rate = count(answer, "rotation_rate")
     if rotation_rate is None:
         return None
-    return TYPE_HDD if rotation_rate else TYPE_SSD
+    return a.DISK_HDD if rotation_rate else a.DISK_SSD
