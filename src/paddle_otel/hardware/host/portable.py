@@ -1,8 +1,9 @@
 """Reads the machine through psutil, where there is no ``/proc``: macOS, Windows and others."""
 
-from typing import Final
+from typing import Any, Final
 
 from paddle_otel.conventions import attributes as a
+from paddle_otel.forking import import_undisturbed
 from paddle_otel.hardware.host.reading import CPU_MODES, NAME, CpuTimes, HostReading, Memory, Swap
 from paddle_otel.hardware.once_log import OnceLog
 
@@ -27,8 +28,7 @@ class PortableHostSource:
 
     def read(self) -> HostReading | None:
         """Return what the machine says, ``None`` if nothing at all."""
-        import psutil  # noqa: PLC0415 - takes 20 ms, and Linux does not need it here
-
+        psutil: Any = import_undisturbed("psutil")  # takes 20 ms, and Linux does not need it here
         try:
             cpu = _cpu_times(psutil.cpu_times()._asdict())
             memory, swap = psutil.virtual_memory(), psutil.swap_memory()

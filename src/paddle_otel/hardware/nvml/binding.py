@@ -1,12 +1,13 @@
 """The one place where NVML is called, through ``nvidia-ml-py``."""
 
-import importlib
 import os
 import sys
 import threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Final
+
+from paddle_otel.forking import import_undisturbed
 
 
 class Code:
@@ -89,7 +90,7 @@ class Binding:
             ModuleNotFoundError: ``nvidia-ml-py`` is not installed.
             WrongBindingError: Another distribution's ``pynvml`` is in its place.
         """
-        pynvml = importlib.import_module("pynvml")
+        pynvml = import_undisturbed("pynvml")
         if not hasattr(pynvml, "nvmlDeviceGetFieldValues"):
             raise WrongBindingError
         return cls(pynvml)

@@ -2,7 +2,9 @@
 
 import os
 import time
+from typing import Any
 
+from paddle_otel.forking import import_undisturbed
 from paddle_otel.hardware.once_log import OnceLog
 from paddle_otel.hardware.process.reading import NAME, ProcessReading, Usage
 
@@ -24,8 +26,7 @@ class PortableProcessSource:
 
     def read(self) -> ProcessReading | None:
         """Return what is known about this process, ``None`` if nothing at all."""
-        import psutil  # noqa: PLC0415 - takes 20 ms, and Linux does not need it here
-
+        psutil: Any = import_undisturbed("psutil")  # takes 20 ms, and Linux does not need it here
         pid = os.getpid()
         try:
             process = psutil.Process(pid)

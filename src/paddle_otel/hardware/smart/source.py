@@ -4,8 +4,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from paddle_otel.forking import import_undisturbed
 from paddle_otel.hardware.smart.reading import NAME, Duty, SmartReadings
 from paddle_otel.settings import Settings
 
@@ -68,6 +69,6 @@ class SmartSource:
             self._rounds.close()
 
     def _make_rounds(self) -> "Rounds":
-        from paddle_otel.hardware.smart.rounds import Rounds  # noqa: PLC0415 - subprocess and JSON, for who uses them
-
-        return Rounds(self._duty, self._interval, self._clock, self._limit, self._sysfs)
+        # Only now: subprocess and JSON are for those who use them.
+        module: Any = import_undisturbed("paddle_otel.hardware.smart.rounds")
+        return module.Rounds(self._duty, self._interval, self._clock, self._limit, self._sysfs)
