@@ -36,8 +36,8 @@ class Settings:
             marked.
         smart: ``PADDLE_OTEL_SMART``. ``true`` reads the S.M.A.R.T. values of the disks with ``smartctl``.
         smart_interval: ``PADDLE_OTEL_SMART_INTERVAL``, seconds between two readings of them; at least 300.
-        lock_directory: ``PADDLE_OTEL_LOCK_DIRECTORY``, a local folder where the processes of a host agree on who reports
-            which device; by default a file in shared memory.
+        lock_directory: ``PADDLE_OTEL_LOCK_DIRECTORY``, a local folder in which the processes of a host agree who
+            reports which device; by default a file in shared memory is used.
         file_directory: ``PADDLE_OTEL_FILE_DIRECTORY``, where the ``otlp_jsonl_file`` exporters write; default
             ``telemetry`` in the working directory.
         file_max_bytes: ``PADDLE_OTEL_FILE_MAX_BYTES``, size in bytes at which a file is rotated; at least 4096.
