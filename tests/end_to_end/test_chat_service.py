@@ -30,6 +30,9 @@ METRICS = {
     "paddle_tokenizer_tokens": "histogram",
     "paddle_model_load_duration_seconds": "histogram",
     "paddle_model_state": "gauge",
+}
+# Of the hardware, what every machine and every fake GPU has.
+HARDWARE = {
     "hw_gpu_utilization_ratio": "gauge",
     "hw_gpu_memory_usage_bytes": "gauge",
     "hw_gpu_memory_limit_bytes": "gauge",
@@ -37,7 +40,25 @@ METRICS = {
     "hw_power_watts": "gauge",
     "hw_energy_joules_total": "counter",
     "hw_temperature_celsius": "gauge",
+    "hw_errors_total": "counter",
+    "hw_status": "gauge",
+    "paddle_gpu_clock_frequency_hertz": "gauge",
+    "paddle_gpu_throttle_time_seconds_total": "counter",
+    "paddle_memory_allocated_bytes": "gauge",
+    "paddle_sampler_duration_seconds_count": "histogram",
+    "paddle_sampler_errors_total": "counter",
+    "paddle_sampler_last_success_seconds": "gauge",
+    "process_cpu_time_seconds_total": "counter",
+    "process_memory_usage_bytes": "gauge",
+    "system_cpu_utilization_ratio": "gauge",
+    "system_memory_usage_bytes": "gauge",
+    "system_memory_limit_bytes": "gauge",
 }
+HARDWARE_NAMES = ("hw_", "system_", "process_", "container_", "paddle_gpu_", "paddle_memory_", "paddle_sampler_") + (
+    "paddle_disk_",
+    "paddle_pressure_",
+    "paddle_container_",
+)
 
 
 @dataclass
@@ -210,12 +231,17 @@ def test_no_text_is_in_any_span(observed: Observed) -> None:
 def test_every_metric_arrives_with_its_type(observed: Observed) -> None:
     """Names, units and types as Prometheus keeps them."""
     found = observed.prometheus.metadata(f'{{job="{SERVICE}"}}')
-    ours = {name: kind.type for name, kind in found.items() if name.startswith(("gen_ai", "paddle", "hw"))}
+    ours = {
+        name: kind.type
+        for name, kind in found.items()
+        if name.startswith(("gen_ai", "paddle")) and not name.startswith(HARDWARE_NAMES)
+    }
     parts = ("_bucket", "_count", "_sum")
     expected = {
         name + part: kind for name, kind in METRICS.items() for part in (parts if kind == "histogram" else ("",))
     }
     assert ours == expected
+    assert {name: found[name].type for name in HARDWARE} == HARDWARE
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Fleet:
     Attributes:
         sums: By metric and GPU, over all processes, of the last interval before the first kill.
         killed: Who was killed, in order, and when.
+        ended_first: Who ended by itself while another one still ran.
         devices: Everything that was told of devices and of the host.
         processes: Everything that was told of processes.
         exit_codes: Of those that were not killed.
@@ -55,6 +56,7 @@ class Fleet:
 
     sums: dict[str, dict[str, float]]
     killed: list[tuple[str, float]]
+    ended_first: list[str]
     devices: dict[Series, list[Told]]
     processes: dict[Series, list[Told]]
     exit_codes: list[int]
@@ -99,12 +101,12 @@ def fleet(
             killed.append((owner.name, owner.kill()))
             members.remove(owner)
             _wait_for_collections(prometheus, members)
-        last = _owner(prometheus, members)  # ends last, so that nothing is handed on but by a kill
-        exit_codes = [member.end() for member in sorted(members, key=lambda member: member is last)]
+        exit_codes = [member.end() for member in members]
         logs = "".join(member.log for member in members)
     devices = told(prometheus, f'{{job="{SERVICE}",__name__=~"hw_.+|paddle_gpu_.+|system_.+|paddle_pressure_.+"}}')
     processes = told(prometheus, f'{{job="{SERVICE}",__name__=~"process_.+|paddle_sampler_.+"}}')
-    return Fleet(sums, killed, devices, processes, exit_codes, logs)
+    ended_first = [member.name for member in members[:-1]]
+    return Fleet(sums, killed, ended_first, devices, processes, exit_codes, logs)
 
 
 def _wait_for_collections(prometheus: Prometheus, members: list[Member]) -> None:
@@ -141,12 +143,12 @@ def test_sums_over_processes_are_the_devices_values(fleet: Fleet, metric: str) -
 
 
 def test_each_series_comes_from_one_process_at_a_time(fleet: Fleet) -> None:
-    """Of every metric of every device and of the host; a process that was not killed never hands one on."""
-    killed = [name for name, _ in fleet.killed]
+    """Of every metric of every device and of the host; a process that runs never hands one on."""
+    gone = {name for name, _ in fleet.killed} | set(fleet.ended_first)
     for series, values in fleet.devices.items():
         said = owners(values)
         assert len(said) == len(set(said)), (series, said)
-        assert set(said[:-1]) <= set(killed), (series, said)
+        assert set(said[:-1]) <= gone, (series, said)
 
 
 def test_all_devices_are_told_of(fleet: Fleet) -> None:
@@ -157,7 +159,7 @@ def test_all_devices_are_told_of(fleet: Fleet) -> None:
         assert len(series) == GPUS
         first = {key: values for key, values in series.items() if dict(key)["hw_id"] == driver.uuid(0)}
         for values in first.values():
-            assert len(owners(values)) == 3
+            assert len(owners(values)) >= 3  # the last but one may have ended before the last
 
 
 def test_values_stay_right_through_takeovers(fleet: Fleet) -> None:

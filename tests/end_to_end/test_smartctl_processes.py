@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import environment
+from fake_nvml.driver import program_environment
 from fake_nvml.sources import eventually
 from fake_smartctl.program import FakeSmartctl, fixture, runs
 
@@ -40,7 +40,7 @@ class Program:
 
     def __init__(self, output: Path, locks: Path) -> None:
         self._output = output
-        variables = environment(PADDLE_OTEL_LOCK_DIRECTORY=str(locks))
+        variables = program_environment(PADDLE_OTEL_LOCK_DIRECTORY=str(locks))
         with output.open("wb") as file:
             self.process = subprocess.Popen([sys.executable, "-c", PROGRAM], env=variables, stdout=file)
 
@@ -108,7 +108,7 @@ def _exit(smartctl: FakeSmartctl, code: str = "") -> "subprocess.CompletedProces
     smartctl.script("/dev/sda", f"touch {smartctl.folder}/on; sleep 600")
     return subprocess.run(
         [sys.executable, "-c", EXIT + code, str(smartctl.folder)],
-        env=environment(PADDLE_OTEL_SMART="true", PADDLE_OTEL_LOCK_DIRECTORY=str(smartctl.folder / "locks")),
+        env=program_environment(PADDLE_OTEL_SMART="true", PADDLE_OTEL_LOCK_DIRECTORY=str(smartctl.folder / "locks")),
         capture_output=True,
         text=True,
         timeout=60,
@@ -154,7 +154,7 @@ def test_killed_while_smartctl_runs(smartctl: FakeSmartctl) -> None:
 def _killed(smartctl: FakeSmartctl) -> int:
     process = subprocess.Popen(
         [sys.executable, "-c", EXIT + "os.kill(os.getpid(), 9)", str(smartctl.folder)],
-        env=environment(PADDLE_OTEL_SMART="true", PADDLE_OTEL_LOCK_DIRECTORY=str(smartctl.folder / "locks")),
+        env=program_environment(PADDLE_OTEL_SMART="true", PADDLE_OTEL_LOCK_DIRECTORY=str(smartctl.folder / "locks")),
         stdout=subprocess.DEVNULL,
     )
     return process.wait(60)
