@@ -120,7 +120,7 @@ then all of these are absent. The energy is absent with MIG, and while another p
 _EVENTS_INTRODUCTION = """
 ## Events
 
-OpenTelemetry logs with a name.
+OpenTelemetry logs with a name. The process that reports a device's metrics also sends its events.
 
 | event | severity | when | attributes |
 |---|---|---|---|

@@ -54,11 +54,7 @@ HARDWARE = {
     "system_memory_usage_bytes": "gauge",
     "system_memory_limit_bytes": "gauge",
 }
-HARDWARE_NAMES = ("hw_", "system_", "process_", "container_", "paddle_gpu_", "paddle_memory_", "paddle_sampler_") + (
-    "paddle_disk_",
-    "paddle_pressure_",
-    "paddle_container_",
-)
+HARDWARE_NAMES = tuple(f"paddle_{part}_" for part in ("gpu", "memory", "sampler", "disk", "pressure", "container"))
 
 
 @dataclass

@@ -101,9 +101,10 @@ class Claims:
 
     def is_free(self, name: str) -> bool:
         """Whether no process reports a device yet, as far as can be told; does not claim it."""
-        if self.holds(name):
-            return False
         with self._lock:
+            # Under the lock: asking for a lock that a claim has got meanwhile would give it back.
+            if self.holds(name):
+                return False
             try:
                 return self._open_file().is_free(name)
             except OSError:

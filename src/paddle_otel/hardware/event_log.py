@@ -75,7 +75,8 @@ class _Whose:
             return True
         if self._claims.is_free(name):
             self.free.add(name)
-        return False
+            return False
+        return self._claims.holds(name)  # claimed meanwhile
 
 
 def _any_event(kind: DeviceKind[Any], readings: Any) -> bool:

@@ -85,7 +85,8 @@ class HardwareReporting:
 
     def _known_outlet(self, meter_provider: MeterProvider | None) -> Outlet | None:
         if meter_provider is None or meter_provider is get_meter_provider():
-            return self._global_outlet
+            # The provider that is the global one now may have been used before it was made that.
+            return self._global_outlet or self._outlets.get(get_meter_provider())
         return self._outlets.get(meter_provider)
 
     def _remember(self, meter_provider: MeterProvider | None, outlet: Outlet) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from claimant import Claimant, descriptors
-from fake_nvml.sources import Clock
+from fake_nvml.sources import Clock, eventually
 from paddle_otel.hardware import claims as module
 from paddle_otel.hardware import lock_file
 from paddle_otel.hardware.claims import Claims
@@ -162,6 +162,29 @@ def test_asking_for_free_devices_gives_none_away(claims: Claims, other: Claimant
         claims.is_free(name)
     assert not other.claims(GPU)
     assert other.claims("host")
+
+
+def test_asking_while_another_thread_claims_gives_nothing_away(
+    claims: Claims, other: Claimant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock of this process may be taken between any two steps of the question."""
+    holds = claims.holds
+    claimed: list[bool] = []
+
+    def claimed_by_another_thread(name: str) -> bool:
+        held = holds(name)
+        if not claimed:
+            thread = threading.Thread(target=lambda: claimed.append(claims.claim(GPU)))
+            thread.start()
+            thread.join(0.5)  # a claim that has to wait comes after the question
+        return held
+
+    monkeypatch.setattr(claims, "holds", claimed_by_another_thread)
+    claims.is_free(GPU)
+    monkeypatch.setattr(claims, "holds", holds)
+    assert eventually(lambda: claimed == [True])
+    assert claims.holds(GPU)
+    assert not other.claims(GPU)
 
 
 def test_ten_thousand_devices_take_one_descriptor(claims: Claims, other: Claimant) -> None:

@@ -102,6 +102,20 @@ def test_it_comes_back_on_the_same_provider(
     assert sorted(created) == sorted({observed.metric.name for observed in GPUS.metrics} | of_sampler)
 
 
+def test_a_provider_that_becomes_the_global_one(
+    reporting: HardwareReporting, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It keeps its instruments: a second set of them would be silent."""
+    reporting.start(sink.provider, interval=0.02)
+    assert eventually(lambda: "hw.power" in sink.names())
+    reporting.stop()
+    monkeypatch.setattr(reporting_module, "get_meter_provider", lambda: sink.provider)
+    for provider in (None, sink.provider):
+        reporting.start(provider, interval=0.02)
+        assert eventually(lambda: "hw.power" in sink.names())
+        reporting.stop()
+
+
 def test_another_provider_takes_over(reporting: HardwareReporting, sink: Sink, other_sink: Sink) -> None:
     """No device is reported twice."""
     reporting.start(sink.provider, interval=0.02)
