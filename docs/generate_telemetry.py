@@ -90,7 +90,14 @@ _EVENTS = (
         events.GPU_XID,
         "error",
         "the driver reported an XID error",
-        (a.HW_ID, a.PADDLE_GPU_XID, a.PADDLE_GPU_XID_CLASS, a.PADDLE_GPU_XID_MEANING, a.PADDLE_GPU_XID_ACTION),
+        (
+            a.HW_ID,
+            a.HW_NAME,
+            a.PADDLE_GPU_XID,
+            a.PADDLE_GPU_XID_CLASS,
+            a.PADDLE_GPU_XID_MEANING,
+            a.PADDLE_GPU_XID_ACTION,
+        ),
     ),
     (
         events.DISK_HEALTH,
@@ -105,6 +112,62 @@ Tokenizer spans carry `{a.PADDLE_TOKENIZER_CLASS}` and `{a.PADDLE_TOKENIZER_TOKE
 (`{a.KIND_PRETRAINED_MODEL}` or `{a.KIND_TOKENIZER}`).
 
 ## Metrics
+"""
+
+_VALUES = (
+    (
+        a.HW_STATE,
+        "state of a device; the series of the state it is in is 1",
+        (a.STATE_OK, a.STATE_DEGRADED, a.STATE_PREDICTED_FAILURE, a.STATE_FAILED),
+    ),
+    (a.ERROR_TYPE, "of `hw.errors`", (a.ERROR_CORRECTED, a.ERROR_UNCORRECTED, a.ERROR_PCIE_REPLAY, a.ERROR_MEDIA)),
+    (
+        a.HW_SENSOR_LOCATION,
+        "where the temperature is measured",
+        (a.SENSOR_LOCATION_GPU, a.SENSOR_LOCATION_MEMORY, a.SENSOR_LOCATION_DISK),
+    ),
+    (a.HW_LIMIT_TYPE, "slows down, switches itself off", (a.LIMIT_HIGH_DEGRADED, a.LIMIT_HIGH_CRITICAL)),
+    (
+        a.HW_GPU_TASK,
+        "any kernel, or an engine beside the multiprocessors",
+        (a.GPU_TASK_GENERAL, a.GPU_TASK_ENCODER, a.GPU_TASK_DECODER, a.GPU_TASK_JPEG, a.GPU_TASK_OPTICAL_FLOW),
+    ),
+    (
+        a.PADDLE_GPU_PIPE,
+        "multiprocessors (at least one warp), tensor cores, memory bandwidth, arithmetic by width",
+        (a.PIPE_SM, a.PIPE_TENSOR, a.PIPE_DRAM, a.PIPE_FP16, a.PIPE_FP32, a.PIPE_FP64),
+    ),
+    (a.PADDLE_GPU_CLOCK_DOMAIN, "which clock", (a.CLOCK_GRAPHICS, a.CLOCK_SM, a.CLOCK_MEMORY, a.CLOCK_VIDEO)),
+    (
+        a.PADDLE_GPU_THROTTLE_REASON,
+        "why clocks are held down, in the driver's words",
+        tuple(value for name, value in sorted(vars(a).items()) if name.startswith("THROTTLE_")),
+    ),
+    (a.PADDLE_GPU_LINK_STATE, "of NVLinks", (a.LINK_ACTIVE, a.LINK_INACTIVE)),
+    (a.NETWORK_IO_DIRECTION, "seen from the GPU", (a.DIRECTION_RECEIVE, a.DIRECTION_TRANSMIT)),
+    (
+        a.CPU_MODE,
+        "what a CPU does",
+        tuple(value for name, value in sorted(vars(a).items()) if name.startswith("CPU_") and name != "CPU_MODE"),
+    ),
+    (a.PADDLE_PRESSURE_STALL, "some tasks waited, or all of them", (a.STALL_SOME, a.STALL_FULL)),
+    (a.PADDLE_PRESSURE_SCOPE, "whose tasks", (a.SCOPE_HOST, a.SCOPE_CONTAINER)),
+    (a.PADDLE_DISK_ROLE, "present on disks that `PADDLE_OTEL_DISK_PATHS` names", (a.DISK_ROLE_DATA,)),
+    (
+        a.PADDLE_SAMPLER_SOURCE,
+        "what is read",
+        ("nvml", "disks", "host", "container", "pressure", "process", "smart", "allocator"),
+    ),
+)
+
+_VALUES_INTRODUCTION = """
+### Values of their attributes
+
+`hw.id` is the UUID of a GPU (`GPU-…`, `MIG-…`; a fan adds `/fan0`) and the identity of a disk; `hw.parent` the GPU that a fan or a MIG
+instance belongs to; `paddle.gpu.mig.instance_id` the number of a MIG instance's share of the memory; `paddle.gpu.xid` an error number.
+
+| attribute | meaning | values |
+|---|---|---|
 """
 
 _GPU_USE_INTRODUCTION = """
@@ -150,7 +213,14 @@ def page() -> str:
     rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GENERATION)
     models = _metrics("Generations, tokenizers and models", metrics.ALL)
     devices = "".join(_metrics(title, listed) for title, listed in _DEVICES)
-    return _INTRODUCTION + rows + _gpu_use() + _OTHERS + models + devices + _events() + _RESOURCE
+    return _INTRODUCTION + rows + _gpu_use() + _OTHERS + models + devices + _values() + _events() + _RESOURCE
+
+
+def _values() -> str:
+    rows = "".join(
+        f"| `{key}` | {meaning} | {', '.join(f'`{value}`' for value in values)} |\n" for key, meaning, values in _VALUES
+    )
+    return _VALUES_INTRODUCTION + rows
 
 
 def _gpu_use() -> str:
