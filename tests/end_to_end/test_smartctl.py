@@ -25,6 +25,10 @@ from paddle_otel.sampling.sampler import Sampler
 from paddle_otel.settings import Settings
 
 Points = dict[tuple[str, str | None], Any]
+Start = Callable[[float], InMemoryMetricReader]
+
+ONE_ROUND = 5.0
+"""Seconds between two rounds where the first one tells all; what it said is shown for three times as long."""
 
 DISK = AtaDisk(
     attributes=(
@@ -60,15 +64,16 @@ def smartctl(real: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], InMemoryMetricReader]]:
-    """Start to report the disks, with a round every 50 ms."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start to report the disks, with this many seconds between two rounds."""
     started: list[tuple[HardwareReporting, MeterProvider]] = []
 
-    def report() -> InMemoryMetricReader:
+    def report(interval: float) -> InMemoryMetricReader:
         reader = InMemoryMetricReader()
         provider = MeterProvider([reader], shutdown_on_exit=False)
-        settings = Settings(smart=True, smart_interval=0.05)
-        locks = Claims(lambda: str(tmp_path / "locks"))
+        folder = str(tmp_path / "locks")
+        settings = Settings(smart=True, smart_interval=interval, lock_directory=folder)
+        locks = Claims(lambda: folder)
         reporting = HardwareReporting(Sampler(lambda: [KIND.source(settings)]), [KIND], locks)
         started.append((reporting, provider))
         reporting.start(provider, 0.02)
@@ -102,10 +107,10 @@ def _replay(disk: AtaDisk, real: str, smartctl: FakeSmartctl) -> None:
     smartctl.script("/dev/sda", f"exec {real} $(echo \"$*\" | sed 's| -d sat /dev/sda$||') - < {dump}")
 
 
-def test_synthetic_disk(real: str, smartctl: FakeSmartctl, start: Callable[[], InMemoryMetricReader]) -> None:
+def test_synthetic_disk(real: str, smartctl: FakeSmartctl, start: Start) -> None:
     """What the disk's sectors hold is what is reported, decoded by the real program."""
     _replay(DISK, real, smartctl)
-    reader = start()
+    reader = start(ONE_ROUND)
     assert eventually(lambda: _points(reader), 30)
     assert _points(reader) == {
         ("hw.physical_disk.smart", "Reallocated_Sector_Ct"): 24,
@@ -146,34 +151,34 @@ def _states(reader: InMemoryMetricReader) -> dict[str | None, int]:
         (replace(DISK, attributes=(Attribute(9, 99999, value=1, threshold=10),)), "degraded"),
     ],
 )
-def test_disk_that_fails(
-    real: str, smartctl: FakeSmartctl, start: Callable[[], InMemoryMetricReader], disk: AtaDisk, state: str
-) -> None:
+def test_disk_that_fails(real: str, smartctl: FakeSmartctl, start: Start, disk: AtaDisk, state: str) -> None:
     """By its status, by an attribute that foretells failure, by one of age."""
     _replay(disk, real, smartctl)
-    reader = start()
+    reader = start(ONE_ROUND)
     assert eventually(lambda: _states(reader), 30)
     assert [name for name, value in _states(reader).items() if value] == [state]
 
 
-def test_this_machine(real: str, start: Callable[[], InMemoryMetricReader], caplog: pytest.LogCaptureFixture) -> None:
+def test_this_machine(real: str, start: Start, caplog: pytest.LogCaptureFixture) -> None:
     """Each disk that smartctl can read is there with its size; a virtual disk is not, and the log says nothing."""
     caplog.set_level(logging.INFO, "paddle_otel")
     scan = json.loads(subprocess.run([real, "--scan", "-j"], capture_output=True, check=True).stdout)
     sizes: dict[str | None, int] = {}
     for device in scan.get("devices", []):
-        ended = subprocess.run([real, "-j", "-i", "-H", "-A", device["name"]], capture_output=True, check=False)
-        answer = json.loads(ended.stdout)
-        if "passed" in answer.get("smart_status", {}):
-            sizes[answer["serial_number"]] = answer["user_capacity"]["bytes"]
-    reader = start()
+        kind = ["-d", device["type"]] if device["type"] not in ("scsi", "ata") else []
+        command = [real, "-j", "-i", "-H", "-A", *kind, device["name"]]
+        answer = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
+        size = answer.get("user_capacity", {}).get("bytes", answer.get("nvme_total_capacity"))
+        if "passed" in answer.get("smart_status", {}) and size is not None:
+            sizes[str(answer.get("serial_number"))] = size
+    reader = start(1.0)
 
     def seen() -> dict[str | None, int]:
         points = _points(reader, "hw.serial_number")
         return {serial: value for (name, serial), value in points.items() if name == "hw.physical_disk.size"}
 
     assert eventually(lambda: seen() == sizes, 30)
-    time.sleep(0.5)  # some more rounds
+    time.sleep(2.5)  # some more rounds
     assert seen() == sizes
     assert scan.get("devices") or caplog.text == ""
 
@@ -182,7 +187,7 @@ def test_this_machine(real: str, start: Callable[[], InMemoryMetricReader], capl
 def test_without_permission(
     real: str,
     smartctl: FakeSmartctl,
-    start: Callable[[], InMemoryMetricReader],
+    start: Start,
     caplog: pytest.LogCaptureFixture,
     kind: str,
 ) -> None:
@@ -192,7 +197,7 @@ def test_without_permission(
     locked.touch(mode=0)
     user = "setpriv --reuid=65534 --regid=65534 --clear-groups" if os.getuid() == 0 else ""
     smartctl.script("/dev/sda", f"exec {user} {real} $(echo \"$*\" | sed 's| /dev/sda$||') {locked}", kind)
-    reader = start()
+    reader = start(0.2)
     assert eventually(lambda: _points(reader) or caplog.records, 30)
     assert eventually(lambda: _points(reader) or len(smartctl.reads) > 3, 30)
     assert _points(reader) == {}

@@ -250,6 +250,40 @@ def test_counters_go_on_when_the_process_is_moved(machine: FakeMachine, source: 
     assert (reading.cpu_user, reading.cpu_system, reading.cpu_throttled) == (5.0, 2.5, 1.250001)
 
 
+def test_throttled_time_goes_on_when_the_limit_moves(
+    machine: FakeMachine, source: ContainerSource, clock: Clock
+) -> None:
+    """From the pod to the container and back: neither group's past is added."""
+    machine.write("proc/self/cgroup", "0::/pod/container\n")
+    container(machine, "pod/container", cpu_max="100000 100000", cpu_stat="user_usec 1\nthrottled_usec 60000000")
+    container(machine, "pod", cpu_max="50000 100000", cpu_stat="throttled_usec 9000000")
+    assert read(source).cpu_throttled == 9.0
+    container(machine, "pod", cpu_max="200000 100000", cpu_stat="throttled_usec 9000000")
+    clock.now += 30
+    reading = read(source)
+    assert (reading.cpu_limit, reading.cpu_throttled) == (1.0, 9.0)
+    container(machine, "pod/container", cpu_max="100000 100000", cpu_stat="user_usec 1\nthrottled_usec 60500000")
+    assert read(source).cpu_throttled == 9.5
+    container(machine, "pod", cpu_max="50000 100000", cpu_stat="throttled_usec 9000000")
+    clock.now += 30
+    reading = read(source)
+    assert (reading.cpu_limit, reading.cpu_throttled) == (0.5, 9.5)
+
+
+def test_throttled_time_goes_on_after_a_time_without_a_limit(
+    machine: FakeMachine, source: ContainerSource, clock: Clock
+) -> None:
+    """The same group counts on; meanwhile there is nothing to be said."""
+    container(machine)
+    assert read(source).cpu_throttled == 1.25
+    container(machine, cpu_max="max 100000")
+    clock.now += 30
+    assert read(source).cpu_throttled is None
+    container(machine, cpu_stat="throttled_usec 2000000")
+    clock.now += 30
+    assert read(source).cpu_throttled == 2.0
+
+
 def test_group_that_vanishes(machine: FakeMachine, source: ContainerSource, clock: Clock) -> None:
     """Its values do, and later the container."""
     machine.write("proc/self/cgroup", "0::/a\n")

@@ -59,13 +59,20 @@ def test_root_group_is_the_host(machine: FakeMachine, source: PressureSource) ->
     assert source.read() == HOST
 
 
-def test_group_of_this_process(machine: FakeMachine, source: PressureSource) -> None:
-    """Of a service, or of a container without limits; there, all tasks may well wait for the CPU."""
-    machine.write("proc/self/cgroup", "0::/service\n")
-    machine.cgroup("service", **FILES)
-    reading = source.read()
-    assert reading == PressureReading(_claim(machine, "service"), "container", SEVEN, SEVEN, SEVEN)
-    assert all_points(KIND, reading)["paddle.pressure.cpu"] == {"container/some": 0.07, "container/full": 0.035}
+@pytest.mark.parametrize("path", ["/service", "/user.slice/session-1.scope"])
+def test_group_of_this_process(machine: FakeMachine, source: PressureSource, path: str) -> None:
+    """A service or a session without limits is no container: the host's."""
+    machine.write("proc/self/cgroup", f"0::{path}\n")
+    machine.cgroup(path, **FILES)
+    assert source.read() == HOST
+
+
+def test_container_whose_namespace_is_the_hosts(machine: FakeMachine, source: PressureSource) -> None:
+    """Without limits it looks like a service, even where its own group is mounted as if it were the root."""
+    machine.write("proc/self/cgroup", "0::/docker/1\n")
+    machine.write("proc/self/mountinfo", "31 23 0:28 /docker/1 /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n")
+    machine.cgroup("", **FILES)
+    assert source.read() == HOST
 
 
 def test_container_around_the_group_of_this_process(machine: FakeMachine, source: PressureSource) -> None:
@@ -77,15 +84,24 @@ def test_container_around_the_group_of_this_process(machine: FakeMachine, source
 
 
 def test_namespace(machine: FakeMachine, source: PressureSource) -> None:
-    """The group looks like the root, but is not."""
+    """The group looks like the root, but is not: a container without limits, where all tasks may wait for the CPU."""
     machine.cgroup("", **FILES)
+    reading = source.read()
+    assert reading == PressureReading(_claim(machine), "container", SEVEN, SEVEN, SEVEN)
+    assert all_points(KIND, reading)["paddle.pressure.cpu"] == {"container/some": 0.07, "container/full": 0.035}
+
+
+def test_group_inside_a_namespace(machine: FakeMachine, source: PressureSource) -> None:
+    """The container is around it: the same for all of its processes."""
+    machine.write("proc/self/cgroup", "0::/init.scope\n")
+    machine.cgroup("", **FILES)
+    machine.cgroup("init.scope", **{name: OF_GROUP.replace("7", "9") for name in FILES})
     assert source.read() == PressureReading(_claim(machine), "container", SEVEN, SEVEN, SEVEN)
 
 
 def test_group_without_pressure(machine: FakeMachine, source: PressureSource) -> None:
     """Version 1, or switched off for the group: the host's."""
-    machine.write("proc/self/cgroup", "0::/service\n")
-    machine.cgroup("service")
+    machine.cgroup("")
     assert source.read() == HOST
     machine.version_1(memory="/docker/1")
     assert PressureSource(machine.root).read() == HOST
@@ -106,17 +122,16 @@ def test_container_of_version_1(machine: FakeMachine, source: PressureSource) ->
 
 def test_scope_is_looked_up_every_30_seconds(machine: FakeMachine, source: PressureSource, clock: Clock) -> None:
     """Values at each sample."""
-    machine.write("proc/self/cgroup", "0::/service\n")
-    machine.cgroup("service")
+    machine.cgroup("")
     assert source.read() == HOST
-    machine.cgroup("service", **FILES)
+    machine.cgroup("", **FILES)
     clock.now += 29.9
     assert source.read() == HOST
     clock.now += 0.1
     reading = source.read()
     assert reading is not None
     assert reading.scope == "container"
-    machine.cgroup("service", io_pressure=OF_GROUP.replace("7.00", "8.00"))
+    machine.cgroup("", io_pressure=OF_GROUP.replace("7.00", "8.00"))
     reading = source.read()
     assert reading is not None
     assert reading.io == Stall(0.08, 0.035)

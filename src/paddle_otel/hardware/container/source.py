@@ -29,7 +29,8 @@ class ContainerSource:
 
     def __init__(self, root: Path = Path("/"), clock: Callable[[], float] = time.monotonic) -> None:
         self._container = SlowValue(lambda: find_container(root), clock)
-        self._counters = KernelCounters()
+        self._times = KernelCounters()
+        self._throttled = KernelCounters()
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ class ContainerSource:
         if container is None:
             return None
         memory_limit, cpu_limit = tightest(container.memory_limits), tightest(container.cpu_limits)
-        user, system, throttled = self._cpu_seconds(container, cpu_limit)
+        user, system = self._cpu_seconds(container)
         return ContainerReading(
             container.claim,
             memory_usage(container.memory) if container.memory is not None else None,
@@ -51,17 +52,26 @@ class ContainerSource:
             cpu_limit.amount if cpu_limit is not None else None,
             user,
             system,
-            throttled,
+            self._throttled_seconds(cpu_limit),
         )
 
     def close(self) -> None:
         """Nothing is held open between two reads."""
 
-    def _cpu_seconds(self, container: Container, limit: Limit | None) -> tuple[float | None, ...]:
-        user, system = cpu_times(container.cpu) if container.cpu is not None else (None, None)
-        throttled = cpu_throttled(limit.cgroup) if limit is not None else None
-        nanoseconds = self._counters.follow((user, system, throttled), container.claim)
-        return tuple(None if number is None else number / 1e9 for number in nanoseconds)
+    def _cpu_seconds(self, container: Container) -> tuple[float | None, ...]:
+        times = cpu_times(container.cpu) if container.cpu is not None else (None, None)
+        return tuple(_seconds(time) for time in self._times.follow(times, container.claim))
+
+    def _throttled_seconds(self, limit: Limit | None) -> float | None:
+        if limit is None:
+            return None
+        # The tightest limit may move to another group, which has been throttled for another time since it began.
+        (throttled,) = self._throttled.follow((cpu_throttled(limit.cgroup),), limit.cgroup.folder)
+        return _seconds(throttled)
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / 1e9
 
 
 def _memory_available(container: Container) -> int | None:

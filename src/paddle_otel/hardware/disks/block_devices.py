@@ -75,8 +75,8 @@ class BlockDevices:
         Returns:
             Their names; empty if there is no such device.
         """
-        device = self._sys / "dev" / "block" / number
-        return frozenset(_bottom(_real(device))) if device.exists() else frozenset()
+        device = self._device(number)
+        return frozenset(_bottom(_real(device))) if device is not None else frozenset()
 
     def number_of(self, name: str) -> str | None:
         """Return the number of a device or partition by its name."""
@@ -94,6 +94,16 @@ class BlockDevices:
                 return members
         return frozenset({name})
 
+    def _device(self, number: str) -> Path | None:
+        by_number = self._sys / "dev" / "block"
+        if _has(by_number, number):
+            return by_number / number
+        # Podman hides that folder from its containers, not the devices.
+        for by_name in _inside(self._sys / "class" / "block"):
+            if _first_line(by_name / "dev") == number:
+                return by_name
+        return None
+
     def _is_disk(self, name: str, *, requested: bool) -> bool:
         if _NO_DISK.fullmatch(name):
             return False
@@ -105,7 +115,7 @@ def _bottom(device: Path) -> Iterable[str]:
     ahead, seen = [device], set[Path]()
     while ahead:
         one = ahead.pop()
-        disk = one.parent if (one / "partition").exists() else one
+        disk = one.parent if _has(one, "partition") else one
         if disk in seen:
             continue
         seen.add(disk)
@@ -133,6 +143,10 @@ def _entry(name: str) -> str:
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))  # Path.resolve raises on links in a circle
+
+
+def _has(folder: Path, name: str) -> bool:
+    return os.path.exists(folder / name)  # noqa: PTH110 - Path.exists raises without permission
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Pressure: the share of time in which tasks waited for a CPU, for memory or for a disk (the kernel's PSI).
 
 - :mod:`~paddle_otel.hardware.pressure.reading`: what is read.
-- :mod:`~paddle_otel.hardware.pressure.source`: from the container's cgroup, or from the host where that tells nothing.
+- :mod:`~paddle_otel.hardware.pressure.source`: from the container's cgroup, limited or not, else from the host.
 - :mod:`~paddle_otel.hardware.pressure.metrics`: which metrics the readings become.
 
 A kind of its own, because it belongs to the container in one place and to the host in another. One process of each

@@ -23,10 +23,11 @@ _HUNDREDTHS: Final = 10_000
 
 
 class PressureSource:
-    """Reads the pressure of the container's cgroup, or the host's where there is none of version 2 but the root.
+    """Reads the pressure of the container's cgroup of version 2, or the host's where there is none.
 
-    Without a container the cgroup is that of this process, a service's for instance. Nothing is logged: kernels may be
-    built or started without pressure information.
+    The container is the one whose limits :mod:`paddle_otel.hardware.cgroups` finds. Without limits it is the root of
+    this process's cgroup namespace, unless that is the root of the machine. A service or a session of a machine is no
+    container. Nothing is logged: kernels may be built or started without pressure information.
 
     Args:
         root: Where ``proc`` and ``sys`` are.
@@ -60,11 +61,19 @@ class PressureSource:
 def _group_with_pressure(root: Path) -> tuple[Cgroup, str] | None:
     """Return the container's cgroup and its claim, ``None`` when it tells no pressure."""
     container = find_container(root)
-    cgroup = next(iter(Membership(root).unified()), None) if container is None else container.unified
-    claim = claim_of(cgroup) if cgroup is not None and not cgroup.is_root else None
+    cgroup = _root_of_namespace(root) if container is None else container.unified
+    claim = claim_of(cgroup) if cgroup is not None else None
     if cgroup is None or claim is None or _of_group(cgroup, claim) is None:
         return None
     return cgroup, claim
+
+
+def _root_of_namespace(root: Path) -> Cgroup | None:
+    """Return the group that a container without limits sees as ``/``, ``None`` when that holds the whole machine."""
+    outermost = next(reversed(Membership(root).unified()), None)
+    if outermost is None or outermost.path != "/" or outermost.is_root:
+        return None
+    return outermost
 
 
 def _of_group(cgroup: Cgroup, claim: str) -> PressureReading | None:

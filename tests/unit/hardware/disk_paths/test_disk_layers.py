@@ -1,9 +1,42 @@
 """The disks behind the paths that the user names: what a file system lies on."""
 
+import errno
+import os
 import time
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from fake_disks import FakeDisks, Lines, Marked
+
+
+def test_hidden_numbers(disks: FakeDisks, marked: Marked, data: Path) -> None:
+    """Podman lays an empty folder over the list of device numbers; devices are found by their names then."""
+    disks.add("cciss/c0d0", "104:0")
+    disks.add_partition("cciss/c0d0", "cciss/c0d0p1", "104:1")
+    for link in (disks.sys / "dev" / "block").iterdir():
+        link.unlink()
+    assert marked(data) == {"sda"}
+    disks.mount(str(data), "104:1", "ext4", "/dev/cciss/c0d0p1")
+    assert marked(data) == {"cciss/c0d0"}
+    disks.mount(str(data), "104:10", "ext4", "/dev/cciss/c0d0p10")
+    assert marked(data) == set()
+
+
+def test_numbers_that_may_not_be_looked_at(
+    disks: FakeDisks, marked: Marked, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where that folder is closed."""
+    closed, stat = disks.sys / "dev" / "block", os.stat
+
+    def refusing(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
+        if isinstance(path, (str, Path)) and Path(path).is_relative_to(closed):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refusing)
+    assert marked(data) == {"sda"}
 
 
 def test_volume_on_several_disks(disks: FakeDisks, marked: Marked, data: Path) -> None:

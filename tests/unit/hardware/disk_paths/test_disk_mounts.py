@@ -1,12 +1,18 @@
 """The disks behind the paths that the user names: which file system a path is on."""
 
+import json
 import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fake_disks import FakeDisks, Marked, readings
 from fake_nvml.sources import Clock
+from paddle_otel.hardware.disks.block_devices import multipath_disk
 from paddle_otel.hardware.disks.source import DiskSource
 
 
@@ -120,15 +126,71 @@ def test_unusual_character_in_a_mount_point(disks: FakeDisks, marked: Marked, da
     assert marked(folder) == {"nvme0n1"}
 
 
-def test_real_machine(tmp_path: Path) -> None:
-    """The disk under a folder of this machine is the one that its device number leads to."""
-    number = tmp_path.stat().st_dev
-    source = DiskSource(str(tmp_path))
-    roles = {name for name, one in readings(source).items() if one.disk.role == "data"}
-    device = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
-    if device.exists():
-        real = device.resolve()
-        disk = real.parent.name if (real / "partition").exists() else real.name
-        assert roles == {disk}
-    else:  # a container's overlay, which has no device here
-        assert roles == set()
+Tree = Mapping[str, Any]
+"""A block device as lsblk tells of it, with those that it lies on."""
+
+
+def _printed(*command: str) -> Any:
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    return json.loads(ended.stdout or "{}")
+
+
+def _found(trees: Iterable[Tree], number: str) -> Iterator[Tree]:
+    for tree in trees:
+        if tree["maj:min"] == number:
+            yield tree
+        yield from _found(tree.get("children", []), number)
+
+
+def _leaves(tree: Tree) -> set[str]:
+    below = [_leaves(child) for child in tree.get("children", [])]
+    return set[str]().union(*below) if below else {tree["kname"]}
+
+
+def _by_name(number: str) -> set[str]:
+    """Return the disk of a device or partition where lsblk finds none: Podman hides the numbers from its containers."""
+    entries = Path("/sys/class/block").iterdir()
+    devices = [entry.resolve() for entry in entries if (entry / "dev").read_text().strip() == number]
+    return {device.parent.name if (device / "partition").exists() else device.name for device in devices}
+
+
+def _by_lsblk(number: str) -> set[str]:
+    """Return the disks under a device; a loop device has those of its file."""
+    trees = _printed("lsblk", "-s", "-J", "-a", "-o", "KNAME,MAJ:MIN").get("blockdevices", [])
+    disks: set[str] = set()
+    for name in set[str]().union(*map(_leaves, _found(trees, number))) or _by_name(number):
+        loop = Path(f"/sys/block/{name}/loop/backing_file")
+        if loop.exists():
+            disks |= _by_other_programs(loop.read_text().removesuffix("\n"))
+        elif not name.startswith(("loop", "ram", "zram", "zd", "sr", "fd")):
+            disks.add(name)
+    return disks
+
+
+def _by_other_programs(path: str) -> set[str]:
+    """Return the disks under a file or folder of this machine by findmnt and lsblk; none under one that is not here."""
+    try:
+        number = os.stat(path).st_dev  # noqa: PTH116 - a text, as these programs have it
+    except OSError:  # a folder of the host, seen from a container
+        return set()
+    if os.major(number):
+        return _by_lsblk(f"{os.major(number)}:{os.minor(number)}")
+    (mount,) = _printed("findmnt", "-J", "-v", "-o", "SOURCE,FSTYPE,FS-OPTIONS", "-T", path)["filesystems"][-1:]
+    if mount["fstype"] == "overlay":
+        options = [option.partition("=") for option in mount["fs-options"].split(",")]
+        folders = [one for name, _, value in options if name in ("upperdir", "lowerdir") for one in value.split(":")]
+        return set[str]().union(*map(_by_other_programs, folders))
+    if mount["fstype"] != "btrfs":
+        return set()
+    name = Path(mount["source"]).resolve().name
+    members = next(Path("/sys/fs/btrfs").glob(f"*/devices/{name}")).parent.iterdir()
+    return set[str]().union(*(_by_lsblk((member / "dev").read_text().strip()) for member in members))
+
+
+@pytest.mark.parametrize("path", ["/", "/dev/shm", None])  # noqa: S108 - memory
+def test_real_machine(tmp_path: Path, path: str | None) -> None:
+    """The disks under a folder are those that other programs find; none for one in memory."""
+    assert shutil.which("lsblk"), "the package util-linux is needed"
+    path = path or str(tmp_path)
+    roles = {name for name, one in readings(DiskSource(path)).items() if one.disk.role == "data"}
+    assert {multipath_disk(name) or name for name in roles} == _by_other_programs(path)
