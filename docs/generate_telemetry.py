@@ -174,7 +174,8 @@ _GPU_USE_INTRODUCTION = """
 ### What an operation used of its GPU
 
 On operations that ran on a GPU, from the samples taken while they ran. An operation shorter than the sampling interval may have none;
-then all of these are absent. The energy is absent with MIG, and while another process uses the GPU: it cannot be told apart there.
+then all of these are absent. The energy is absent with MIG, and while another process uses the GPU: it cannot be told apart there. Time in
+which it was not seen that the process has the GPU for itself is left out.
 
 | attribute | type | meaning |
 |---|---|---|

@@ -17,7 +17,7 @@ ERRORS: Final = Metric(
     "paddle.sampler.errors",
     "observable_counter",
     "{error}",
-    "How often reading a source failed.",
+    "How often reading a source failed as a whole; a single value that fails is absent.",
     (a.PADDLE_SAMPLER_SOURCE,),
 )
 LAST_SUCCESS: Final = Metric(

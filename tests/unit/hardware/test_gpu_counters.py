@@ -38,7 +38,7 @@ def test_driver_that_is_reloaded(fake_nvml: FakeDriver, source: NvmlSource, cloc
     clock.now += 60.0
     assert _counters(read_one(source)) == before
     fake_nvml.add(0, energy=1_500, pcie_tx_bytes=1, pcie_rx_bytes=2, nvlink_tx=3, nvlink_rx=4)
-    fake_nvml.add(0, throttled_power=10**9, throttled_hw_thermal=2 * 10**9, pcie_replay=5, ecc_corrected_aggregate=6)
+    fake_nvml.add(0, throttled_power=10**10, throttled_hw_thermal=2 * 10**9, pcie_replay=5, ecc_corrected_aggregate=6)
     clock.now += 60.0
     grown = {name: value - before[name] for name, value in _counters(read_one(source)).items() if value != before[name]}
     assert grown == {
@@ -47,7 +47,7 @@ def test_driver_that_is_reloaded(fake_nvml: FakeDriver, source: NvmlSource, cloc
         "pcie receive": 2,
         "nvlink transmit": 3 * 1024,
         "nvlink receive": 4 * 1024,
-        "sw_power_cap": 1.0,
+        "sw_power_cap": 10.0,
         "hw_thermal": 2.0,
         "pcie_replay": 5,
         "corrected": 6,

@@ -52,6 +52,7 @@ def test_missing_library_is_one_info_line(source: NvmlSource, clock: Clock, capl
             assert _uuids(source) is None
             clock.now += 1.0
         source.close()
+    assert source.errors == 0
     assert _levels(caplog) == ["INFO"]
     assert "no NVIDIA driver" in caplog.text
     assert "Everything else works" in caplog.text
@@ -84,6 +85,7 @@ def test_initialisation_that_fails_is_one_warning(
             assert _uuids(source) is None
             clock.now += 300.0
     assert _levels(caplog) == ["WARNING"]
+    assert source.errors == 20
     assert "nvmlInit: NVMLError_" in caplog.text
     assert "everything else works" in caplog.text
     assert "nvidia-smi" in caplog.text
@@ -129,10 +131,13 @@ def test_binding_that_is_not_installed(
 def test_driver_that_is_reloaded(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:
     """NVML is initialised again, after a pause."""
     assert _uuids(source) == [uuid(0)]
+    assert source.errors == 0
     fake_nvml.reload()
     assert _uuids(source) is None
+    assert source.errors == 1
     clock.now += 1.0
     assert _uuids(source) == [uuid(0)]
+    assert source.errors == 1
     assert fake_nvml.references == 1
 
 
@@ -178,9 +183,11 @@ def test_silence_of_all_devices_initialises_anew(fake_nvml: FakeDriver, source: 
     )
     for function in everything:
         fake_nvml.inject(function, UNKNOWN)
-    for _ in range(40):
+    for seconds in range(1, 41):
         clock.now += 1.0
-        assert not _uuids(source)
+        assert _uuids(source) is None
+        assert source.errors <= seconds
+    assert source.errors >= 30
     assert fake_nvml.calls("nvmlInitWithFlags") == 2
     assert fake_nvml.references == 1
     fake_nvml.heal()

@@ -8,7 +8,7 @@ import pytest
 from fake_nvml.driver import FakeDriver, uuid
 from fake_nvml.scenarios import bring_back, lose
 from fake_nvml.sources import Clock
-from gpu_readings import read, read_one
+from gpu_readings import read, read_by_uuid, read_one
 from paddle_otel.hardware.kind import Window
 from paddle_otel.hardware.nvml import KIND
 from paddle_otel.hardware.nvml.reading import GpuReading
@@ -60,7 +60,7 @@ def test_one_lost_device_of_eight(
         assert uuid(3) in caplog.text
         fake_nvml.heal()
         clock.now += 60.0
-        assert _uuids(source) == [uuid(index) for index in range(8)]
+        assert [one.identity.uuid for one in read(source)] == [uuid(index) for index in range(8)]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert fake_nvml.calls("nvmlInitWithFlags") == 1
 
@@ -186,8 +186,11 @@ def test_counters_go_on_when_a_device_was_reset(fake_nvml: FakeDriver, source: N
     assert after.throttle_time["sw_power_cap"] == before.throttle_time["sw_power_cap"] + 0.5
 
 
-def test_device_that_is_replaced_while_lost(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:
-    """What comes back is identified anew: nothing is reported under the name of another device."""
+def test_device_that_is_replaced_while_lost(
+    fake_nvml: FakeDriver, source: NvmlSource, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What comes back is identified anew: nothing is reported under the name of another device, which stays lost."""
+    caplog.set_level(logging.DEBUG, "paddle_otel")
     other = "GPU-11111111-1111-4111-8111-111111111111"
     assert _uuids(source) == [uuid(0)]
     fake_nvml.inject("nvmlDeviceGetUtilizationRates", GPU_IS_LOST, times=1)
@@ -196,8 +199,52 @@ def test_device_that_is_replaced_while_lost(fake_nvml: FakeDriver, source: NvmlS
     fake_nvml.set(0, energy=5_000)
     clock.now += 1.0
     assert _uuids(source) == [other]
-    assert read_one(source).energy == 5.0  # not in addition to what the other one used
-    assert [one.identity.uuid for one in read(source)] == [other]
+    readings = read_by_uuid(source)
+    assert readings[other].energy == 5.0  # not in addition to what the other one used
+    assert {name: one.status for name, one in readings.items()} == {other: "ok", uuid(0): "failed"}
+    assert "gives values again" not in caplog.text
+
+
+def test_driver_that_is_reloaded_with_the_lost_device(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:
+    """It is still listed but does not say who it is: the others keep their CUDA ordinals."""
+    fake_nvml.reset(3)
+    before = {name: one.ordinal for name, one in read_by_uuid(source).items()}
+    assert before == {uuid(0): 0, uuid(1): 1, uuid(2): 2}
+    fake_nvml.set(0, lost=GPU_IS_LOST)
+    clock.now += 1.0
+    read(source)
+    fake_nvml.reload()
+    read(source)
+    clock.now += 60.0
+    after = {name: one.ordinal for name, one in read_by_uuid(source).items()}
+    assert after == {uuid(0): None, uuid(1): 1, uuid(2): 2}
+
+
+def test_driver_that_is_reloaded_without_the_lost_device(
+    fake_nvml: FakeDriver, source: NvmlSource, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It has failed until it is heard again, and no other one that is listed in its place is said to be back."""
+    caplog.set_level(logging.DEBUG, "paddle_otel")
+    fake_nvml.reset(4)
+    assert len(read(source)) == 4
+    fake_nvml.set(1, lost=GPU_IS_LOST)
+    clock.now += 1.0
+    states = dict.fromkeys(map(uuid, range(4)), "ok") | {uuid(1): "failed"}
+    assert {name: one.status for name, one in read_by_uuid(source).items()} == states
+    fake_nvml.list_devices(0, 2, 3)
+    fake_nvml.reload()
+    assert [(one.identity.uuid, one.status) for one in read(source)] == [(uuid(1), "failed")]
+    for _ in range(100):
+        clock.now += 1.0
+        assert {name: one.status for name, one in read_by_uuid(source).items()} == states
+    assert "gives values again" not in caplog.text
+    fake_nvml.set(1, lost=0)
+    fake_nvml.list_devices(0, 1, 2, 3)
+    fake_nvml.reload()
+    assert [(one.identity.uuid, one.status) for one in read(source)] == [(uuid(1), "failed")]
+    clock.now += 60.0
+    assert {name: one.status for name, one in read_by_uuid(source).items()} == states | {uuid(1): "ok"}
+    assert f"GPU {uuid(1)} gives values again" in caplog.text
 
 
 @pytest.mark.parametrize("function", ["nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetUUID"])

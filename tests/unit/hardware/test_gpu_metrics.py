@@ -260,9 +260,9 @@ def test_value_that_is_not_known_has_no_point(reader: InMemoryMetricReader, fake
 def test_values_follow_the_device(reader: InMemoryMetricReader, fake_nvml: FakeDriver) -> None:
     """A later collection shows what the device says then."""
     assert eventually(lambda: "hw.gpu.utilization" in _metrics(reader))
-    fake_nvml.set(1, power_instant=99_000, energy=123_456_000)
+    fake_nvml.set(1, power_instant=99_000, energy=2_345_000)
     assert eventually(lambda: _point(_metrics(reader)["hw.power"], 1).value == 99.0)
-    assert _point(_metrics(reader)["hw.energy"], 1).value == 123_456.0
+    assert _point(_metrics(reader)["hw.energy"], 1).value == 2_345.0
 
 
 def test_attributes_are_those_the_conventions_announce(reader: InMemoryMetricReader) -> None:

@@ -82,9 +82,11 @@ def test_gpu_that_was_silent_and_is_not_chosen(fake_nvml: FakeDriver, clock: Clo
     fake_nvml.reset(2)
     fake_nvml.inject("nvmlDeviceGetUUID", 999, device=1, times=1)
     source = _source(clock, CUDA_VISIBLE_DEVICES="")
+    assert source.read() is None
     for _ in range(300):
-        assert read(source) == ()
         clock.now += 1.0
+        assert read(source) == ()
+    assert source.errors == 1
     assert fake_nvml.calls("nvmlInitWithFlags") == 1
 
 

@@ -46,11 +46,72 @@ def test_what_is_no_wrap_is_a_restart(last: int) -> None:
     assert counter.add(3) == last + 3
 
 
-def test_upper_half_to_upper_half_is_a_restart() -> None:
-    """Nearly a whole round in between is less likely."""
-    counter = Monotonic(BITS_32)
-    counter.add(2**32 - 1)
-    assert counter.add(2**32 - 2) == 2**32 - 1 + 2**32 - 2
+@pytest.mark.parametrize("bits", [None, BITS_32])
+def test_going_back_a_little_is_no_growth(bits: int | None) -> None:
+    """Neither is the way back up; what comes then is."""
+    counter = Monotonic(bits)
+    raws = (2**32 - 1, 2**32 - 2, 2**32 - 1, 2**31 + 1, 2**31 + 4)
+    assert [counter.add(raw) - 2**32 for raw in raws] == [-1, -1, -1, -1, 2]
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 4_000, 4_999_999_999])
+def test_counter_that_goes_back_and_comes_back(wrong: int) -> None:
+    """What it had counted before is not counted again; what it counted meanwhile is."""
+    counter = Monotonic()
+    assert counter.add(5_000_000_000) == 5_000_000_000
+    assert counter.add(wrong) <= 5_000_004_000
+    assert counter.add(wrong) <= 5_000_004_000
+    assert [counter.add(5_000_010_000), counter.add(5_000_010_007)] == [5_000_010_000, 5_000_010_007]
+    assert counter.breaks == 2
+
+
+def test_counter_that_goes_back_twice_before_it_comes_back() -> None:
+    """Each step back is remembered."""
+    counter = Monotonic()
+    shown = [counter.add(raw) for raw in (10**9, 10**6, 10**3, 0, 10**9 + 10**7)]
+    assert shown[-1] == 10**9 + 10**7
+
+
+def test_counter_that_really_began_anew_grows_past_where_it_was() -> None:
+    """Step by step, so every step counts."""
+    counter = Monotonic()
+    for raw in (5_000, *range(0, 10_001, 100)):
+        counter.add(raw)
+    assert counter.add(10_000) == 15_000
+    assert counter.breaks == 1
+
+
+def test_few_errors_after_a_reset_are_new_ones() -> None:
+    """As many as before it, for instance."""
+    counter = Monotonic()
+    assert [counter.add(raw) for raw in (3, 0, 3)] == [3, 3, 6]
+
+
+def test_less_than_0_is_no_value() -> None:
+    """It changes nothing."""
+    counter = Monotonic()
+    assert [counter.add(raw) for raw in (5_000_000, -1, 5_000_001)] == [5_000_000, 5_000_000, 5_000_001]
+    assert counter.breaks == 0
+
+
+def test_growth_that_is_too_fast_is_no_growth() -> None:
+    """Up to the given pace it is, over the whole time since the value before; and the first value may be anything."""
+    counter = Monotonic()
+
+    def add(raw: int, now: float) -> int:
+        return counter.add(raw, now=now, fastest=1_000)
+
+    assert [add(9_000_000, 10.0), add(9_001_000, 11.0), add(9_002_001, 12.0)] == [9_000_000, 9_001_000, 9_001_000]
+    assert counter.breaks == 1
+    assert [add(9_022_001, 32.0), add(2**62, 33.0)] == [9_021_000, 9_021_000]
+    assert [add(9_022_500, 34.0), add(9_022_600, 35.0)] == [9_021_000, 9_021_100]
+
+
+def test_two_values_at_once_are_judged_as_a_second_apart() -> None:
+    """The counter may be refreshed less often than it is read."""
+    counter = Monotonic()
+    counter.add(0, now=5.0, fastest=1_000)
+    assert counter.add(1_000, now=5.0, fastest=1_000) == 1_000
 
 
 def test_never_goes_back_whatever_comes() -> None:

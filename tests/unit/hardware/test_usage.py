@@ -128,13 +128,29 @@ def test_before_the_sampler_ran(usage: Usage) -> None:
     assert (found[ENERGY], found[SAMPLED], found["paddle.gpu.utilization.mean"]) == (100.0, 1.0, 0.75)
 
 
-@pytest.mark.parametrize("process", [None, UNKNOWN, NOT_ALONE])
-@pytest.mark.parametrize("when", [1, 2, 3])
-def test_not_known_to_be_alone(usage: Usage, process: Any, when: int) -> None:
-    """No energy when at any sample, the one before the beginning included, another process may have been there."""
+@pytest.mark.parametrize("process", [None, UNKNOWN])
+@pytest.mark.parametrize(("when", "energy", "sampled"), [(1, 100.0, 1.0), (2, None, None), (3, 50.0, 0.5)])
+def test_not_known_to_be_alone(
+    usage: Usage, process: Any, when: int, energy: float | None, sampled: float | None
+) -> None:
+    """What was used up to such a sample and after it is left out."""
     use = None
     for second in (1, 2, 3):
         others = {"process": process} if second == when else {}
+        usage.sample(second, gpu(100.0 * second, **others))
+        if use is None:
+            use = usage.begin_at(1.5)
+    assert use is not None
+    found = usage.end_at(3.5, use)
+    assert (found.get(ENERGY), found.get(SAMPLED)) == (energy, sampled)
+
+
+@pytest.mark.parametrize("when", [1, 2, 3])
+def test_not_alone(usage: Usage, when: int) -> None:
+    """No energy when at any sample, the one before the beginning included, another process was there."""
+    use = None
+    for second in (1, 2, 3):
+        others: dict[str, Any] = {"process": NOT_ALONE} if second == when else {}
         usage.sample(second, gpu(100.0 * second, utilization=0.5, memory_used=8, **others))
         if use is None:
             use = usage.begin_at(1.5)

@@ -3,6 +3,7 @@
 import pytest
 
 from fake_nvml.samples import ENERGY, IDS, METHOD, SAMPLED, UUID, Usage, gpu, snapshot
+from paddle_otel.hardware.nvml.reading import GpuHealth
 
 
 @pytest.fixture
@@ -23,6 +24,43 @@ class TestStretchesThatAreLeftOut:
         usage.sample(4.0, gpu(75.0))
         found = usage.end_at(4.0, use)
         assert (found[ENERGY], found[SAMPLED], found[METHOD]) == (125.0, 2.0, "exclusive")
+
+    def test_counter_that_began_anew_and_shows_more(self, usage: Usage) -> None:
+        """The sum goes on, but what it grew by around the restart is not what was used."""
+        usage.sample(1.0, gpu(1000.0))
+        use = usage.begin_at(1.0)
+        usage.sample(2.0, gpu(1100.0))
+        usage.sample(3.0, gpu(1150.0, energy_breaks=1))
+        usage.sample(4.0, gpu(1175.0, energy_breaks=1))
+        found = usage.end_at(4.0, use)
+        assert (found[ENERGY], found[SAMPLED]) == (125.0, 2.0)
+
+    @pytest.mark.parametrize(
+        ("limit", "believed"),
+        [(None, 20_000.0), (700.0, 2_800.0), (0.0, 20_000.0)],
+    )
+    @pytest.mark.parametrize("too_much", [0.0, 0.001])
+    def test_more_than_the_gpu_can_use(
+        self, usage: Usage, limit: float | None, believed: float, too_much: float
+    ) -> None:
+        """Twice the limit of its power over the whole time, 10 kW where that is not known."""
+        health = GpuHealth(power_limit=limit)
+        usage.sample(1.0, gpu(0.0, health=health))
+        use = usage.begin_at(1.0)
+        usage.sample(2.0, gpu(100.0, health=health))
+        usage.sample(4.0, gpu(100.0 + believed + too_much, health=health))
+        found = usage.end_at(4.0, use)
+        expected = (100.0, 1.0) if too_much else (100.0 + believed, 3.0)
+        assert (found[ENERGY], found[SAMPLED]) == expected
+
+    @pytest.mark.parametrize("limits", [(100.0, 700.0), (700.0, 100.0)])
+    def test_limit_that_changes(self, usage: Usage, limits: tuple[float, float]) -> None:
+        """Nobody knows when it did: the higher one counts."""
+        before, after = (GpuHealth(power_limit=limit) for limit in limits)
+        usage.sample(1.0, gpu(0.0, health=before))
+        use = usage.begin_at(1.0)
+        usage.sample(2.0, gpu(600.0, health=after))
+        assert usage.end_at(2.0, use)[ENERGY] == 600.0
 
     @pytest.mark.parametrize("silence", ["no driver", "no gpu", "no energy"])
     def test_failed_reading(self, usage: Usage, silence: str) -> None:

@@ -7,6 +7,7 @@ from paddle_otel.hardware.monotonic import CountersByDevice
 from paddle_otel.hardware.nvml.binding import DEVICE_LOST, DRIVER_GONE, Binding, NvmlError
 from paddle_otel.hardware.nvml.gpu import Gpu
 from paddle_otel.hardware.nvml.identity import GpuIdentity
+from paddle_otel.hardware.nvml.lost_gpus import LostGpus
 from paddle_otel.hardware.nvml.mig import MigInstance, instances
 from paddle_otel.hardware.nvml.question import Backoff, Question, Schedule
 from paddle_otel.hardware.nvml.reading import GpuReading
@@ -31,7 +32,7 @@ class Device:
         counters: Those of all GPUs.
         watch: Notices errors that the driver reports.
         log: Says once when the GPU is lost and when it is back.
-        lost: Which GPU was lost here before NVML was initialised.
+        lost: The GPUs that are lost.
     """
 
     def __init__(  # noqa: PLR0913 - it is made in one place, by name
@@ -44,7 +45,7 @@ class Device:
         counters: CountersByDevice,
         watch: XidWatch,
         log: OnceLog,
-        lost: GpuIdentity | None = None,
+        lost: LostGpus,
     ) -> None:
         self._binding = binding
         self._index = index
@@ -59,10 +60,11 @@ class Device:
         self._candidates: Mapping[Candidate, Any] | None = None
         self._backoff = Backoff()
         self._forget_mig()
-        self.silent = lost is not None
+        self._lost = lost
+        self._last_known = lost.listed_at(index)
+        self._fell_silent: str | None = None
+        self.silent = False
         """Whether nothing is heard of the GPU here."""
-        self.lost = lost
-        """Which GPU is lost here."""
 
     def identify(self, now: float) -> None:
         """Find out which GPU this is, unless that is known or failed a short while ago.
@@ -78,6 +80,7 @@ class Device:
         try:
             if self._identity is None:
                 self._handle, self._identity = self._who()
+                self._last_known = self._identity
                 self._candidates = None
             if not self._cannot_be_split and self._mig_schedule.due(now):
                 self._look_at_mig(now)
@@ -115,9 +118,6 @@ class Device:
                 self._lose(now, error)
             else:
                 self._note(now, identity, heard=any(not reading.blank for reading in readings))
-        if self.lost is not None and selection.covers(self.lost.uuid):
-            uuid = self.lost.uuid
-            return (GpuReading(self.lost, lost=True, xids=xids.take(uuid), xid_times=xids.times(uuid)),)
         return readings
 
     def _who(self) -> tuple[Any, GpuIdentity]:
@@ -136,7 +136,7 @@ class Device:
         )
 
     def _list_candidates(self) -> Mapping[Candidate, Any]:
-        identity = self._identity or self.lost
+        identity = self._identity or self._last_known
         if identity is None:
             return {}
         gpu = Candidate(identity.uuid, identity.name, self._index, identity.bus_id)
@@ -186,8 +186,8 @@ class Device:
     def _lose(self, now: float, error: NvmlError) -> None:
         if error.code in DRIVER_GONE:
             raise error
-        if error.code in DEVICE_LOST:
-            self.lost = self._identity or self.lost
+        if error.code in DEVICE_LOST and self._identity is not None:
+            self._lost.add(self._identity)
         self._fall_silent(now, error.reason)
 
     def _fall_silent(self, now: float, reason: str) -> None:
@@ -205,6 +205,7 @@ class Device:
         self._backoff.failed(now)
         self.silent = True
         if identity is not None:
+            self._fell_silent = identity.uuid
             self._watch.unwatch(identity.uuid)
 
     def _note(self, now: float, identity: GpuIdentity, *, heard: bool) -> None:
@@ -212,9 +213,8 @@ class Device:
             self._fall_silent(now, "no value could be read")
             return
         self._backoff.succeeded()
-        self.lost = None
-        if self.silent:
-            self.silent = False
+        was_silent, self.silent = self.silent and self._fell_silent in (None, identity.uuid), False
+        if self._lost.heard(identity.uuid) or was_silent:
             self._log.info("GPU %s gives values again.", identity.uuid)
 
     def _learn_anew(self) -> None:

@@ -1,22 +1,30 @@
 """Everything one GPU is asked, each thing as often as it is worth."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from paddle_otel.hardware.monotonic import Counters
 from paddle_otel.hardware.nvml import health, state
 from paddle_otel.hardware.nvml.binding import Binding
 from paddle_otel.hardware.nvml.gpm import Gpm
+from paddle_otel.hardware.nvml.gpus_in_use import IN_USE
 from paddle_otel.hardware.nvml.identity import GpuIdentity
 from paddle_otel.hardware.nvml.load import Besides, Load
 from paddle_otel.hardware.nvml.mig import MigInstance
 from paddle_otel.hardware.nvml.parts import Part
-from paddle_otel.hardware.nvml.processes import OwnProcess, ProcessUse
+from paddle_otel.hardware.nvml.processes import OwnProcess, ProcessUse, with_alone
 from paddle_otel.hardware.nvml.question import Schedule
 from paddle_otel.hardware.nvml.reading import GpuHealth, GpuReading, GpuState
 from paddle_otel.hardware.nvml.selection import Selection
 from paddle_otel.hardware.nvml.xid_log import XidLog
+
+WATCHED: Final = 10.0
+"""Seconds for which it is looked at every reading who is on the GPU after an operation was seen there.
+
+The next one most likely begins soon; so it is accounted for from its beginning.
+"""
 
 
 class Gpu:
@@ -47,6 +55,7 @@ class Gpu:
         self._state = GpuState()
         self._health = GpuHealth()
         self._process: ProcessUse | None = None
+        self._watched_until = -math.inf
 
     def read(self, now: float, selection: Selection, xids: XidLog, *, mig: bool) -> GpuReading:
         """Return a reading of the whole GPU.
@@ -62,9 +71,10 @@ class Gpu:
         """
         self._now = now
         handle, uuid = self._handle, self._identity.uuid
-        if self._state_schedule.due(now):
+        anew = self._state_schedule.due(now)
+        if anew:
             self._state = self._ask_state.ask(handle, now)
-            self._process = None if mig else self._own_process.read(handle, now)
+        self._look_at_processes(handle, now, selection.ordinal(uuid), anew=anew, mig=mig)
         if self._health_schedule.due(now):
             self._health = self._ask_health.ask(handle, now)
         besides = Besides(
@@ -79,6 +89,18 @@ class Gpu:
         reading = self._load.read(handle, now, besides)
         happened = xids.take(uuid)  # last, so that they are not lost with a GPU that is lost now
         return dataclasses.replace(reading, xids=happened) if happened else reading
+
+    def _look_at_processes(self, handle: Any, now: float, ordinal: int | None, *, anew: bool, mig: bool) -> None:
+        """Look which processes are on the GPU; between two looks nothing is known of others."""
+        if IN_USE.covers(ordinal):
+            self._watched_until = now + WATCHED
+        if mig:
+            self._process = None
+        elif anew:
+            self._process = self._own_process.read(handle, now)
+        else:
+            alone = self._own_process.alone(handle, now) if now < self._watched_until else None
+            self._process = with_alone(self._process, alone)
 
     def read_parts(self, now: float, instances: Sequence[MigInstance], selection: Selection) -> tuple[GpuReading, ...]:
         """Return the readings of MIG devices, as far as they say anything.

@@ -3,24 +3,30 @@
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from paddle_otel.hardware.monotonic import SHORTEST
 from paddle_otel.hardware.nvml.operation_account import NANO, Account, Stretch
-from paddle_otel.hardware.nvml.reading import GpuReading
+from paddle_otel.hardware.nvml.reading import MOST_POWER, GpuReading
 from paddle_otel.hardware.nvml.shared_time import Moment, SharedTime
+
+_TIMES_THE_LIMIT: Final = 2
+"""For moments the power exceeds the limit; twice the limit over a whole stretch is an error of the counter."""
 
 
 class _Sample(NamedTuple):
     moment: Moment
     energy: int | None  # nJ
+    breaks: int
     power: float | None  # W
-    told_apart: bool
+    most_power: float  # W
+    alone: bool | None
 
 
 class GpuAccounts:
     """The operations that run on one GPU.
 
-    Not safe for threads: its owner has a lock. Only :meth:`abandon` may be called without it.
+    Not safe for threads: its owner has a lock. Only :meth:`abandon` and :attr:`busy` go without it.
 
     Args:
         clock: ``time.monotonic_ns``, for tests.
@@ -34,6 +40,11 @@ class GpuAccounts:
         self._running: dict[weakref.ref[object], Account] = {}
         self._last: _Sample | None = None
         self._has_counter = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation runs; any thread may ask without the lock."""
+        return bool(self._running)
 
     def open(self, operation: "weakref.ref[object]") -> Account:
         """Open the account of an operation that begins now.
@@ -85,13 +96,13 @@ class GpuAccounts:
             self.uuid, self._last, self._has_counter = reading.identity.uuid, None, False
         last, sample = self._last, self._sample(reading, taken)
         stretch = self._stretch(last, sample, longest) if last is not None else None
-        told_apart = sample.told_apart and (last is None or last.told_apart)
+        other = sample.alone is False or (last is not None and last.alone is False)
         self._last = sample
         left = stretch.energy if stretch is not None else 0
         for account in self._running.values():
             if account.began_by(sample.moment.time):
                 account.note(reading)
-                if not told_apart:
+                if other:
                     account.withhold_energy()
                 elif stretch is not None:
                     left -= account.credit(stretch, left)
@@ -101,17 +112,22 @@ class GpuAccounts:
         return _Sample(
             self._time.at(taken),
             None if reading.energy is None else int(reading.energy * NANO),
+            reading.energy_breaks,
             reading.power,
-            not reading.mig and reading.process is not None and reading.process.alone is True,
+            _TIMES_THE_LIMIT * reading.health.power_limit if reading.health.power_limit else MOST_POWER,
+            None if reading.mig or reading.process is None else reading.process.alone,
         )
 
     def _stretch(self, last: _Sample, sample: _Sample, longest: int) -> Stretch | None:
         nanoseconds = sample.moment.time - last.moment.time
-        if not 0 < nanoseconds <= longest:
+        if not 0 < nanoseconds <= longest or not (last.alone and sample.alone):
             return None
         if sample.energy is not None and last.energy is not None:
             used = sample.energy - last.energy
-            return Stretch(last.moment, sample.moment, used, estimated=False) if used >= 0 else None
+            most = max(last.most_power, sample.most_power) * max(nanoseconds, SHORTEST * NANO)
+            if sample.breaks != last.breaks or not 0 <= used <= most:
+                return None
+            return Stretch(last.moment, sample.moment, used, estimated=False)
         # A counter that failed once must not be replaced by estimates: together they may say more than it does later.
         if self._has_counter or sample.power is None or last.power is None:
             return None

@@ -14,7 +14,7 @@ from paddle_otel.hardware.nvml.fields import Field, FieldBatch
 from paddle_otel.hardware.nvml.identity import GpuIdentity
 from paddle_otel.hardware.nvml.processes import ProcessUse
 from paddle_otel.hardware.nvml.question import Question
-from paddle_otel.hardware.nvml.reading import NONE, GpuHealth, GpuReading, GpuState, Traffic
+from paddle_otel.hardware.nvml.reading import MOST_POWER, NONE, GpuHealth, GpuReading, GpuState, Traffic
 from paddle_otel.hardware.nvml.throttling import ThrottleReasons, ThrottleTime, time_fields
 from paddle_otel.hardware.nvml.values import amount, celsius, from_milli, ratio, used_and_total
 
@@ -65,6 +65,7 @@ class Load:
         call = binding.call
         self._identity = identity
         self._counters = counters
+        self._energy_counter = counters.of(Field.ENERGY)
         throttle_fields = time_fields(identity.driver_version)
         own_fields = (Field.POWER_INSTANT, Field.ENERGY, Field.NVLINK_TRANSMITTED, Field.NVLINK_RECEIVED)
         self._batch = FieldBatch(binding, (*own_fields, *throttle_fields))
@@ -103,7 +104,8 @@ class Load:
             memory_used=used,
             memory_total=total,
             power=from_milli(power),
-            energy=self._joules(energy),
+            energy=self._joules(energy, now),
+            energy_breaks=self._energy_counter.breaks,
             temperature=self._temperature.ask(handle, now),
             memory_controller=ratio(rates.memory) if rates is not None else None,
             nvlink=Traffic(
@@ -120,9 +122,11 @@ class Load:
             xid_times=besides.xid_times,
         )
 
-    def _joules(self, millijoules: float | None) -> float | None:
+    def _joules(self, millijoules: float | None, now: float) -> float | None:
         known = amount(millijoules)
-        return self._counters.add(Field.ENERGY, known) / 1000 if known is not None else None
+        if known is None:
+            return None
+        return self._energy_counter.add(known, now=now, fastest=MOST_POWER * 1000) / 1000
 
     def _link_bytes(self, values: Mapping[int, int | float], field: int) -> int | None:
         kibibytes = amount(values.get(field))

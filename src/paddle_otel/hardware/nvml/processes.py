@@ -33,12 +33,20 @@ class ProcessUse:
         memory: GPU memory of this process, bytes.
         utilization: Share (0 to 1) of the GPU's multiprocessors it used since this was last read, as the driver
             averages it.
-        alone: Whether no other process computes on the GPU.
+        alone: Whether no other process computes on the GPU, as seen at this very reading; ``None`` also when it was
+            not looked.
     """
 
     memory: int | None
     utilization: float | None
     alone: bool | None
+
+
+def with_alone(use: ProcessUse | None, alone: bool | None) -> ProcessUse | None:
+    """Return what is known with another answer to whether this process is alone."""
+    if use is None:
+        return ProcessUse(None, None, alone) if alone is not None else None
+    return use if use.alone is alone else ProcessUse(use.memory, use.utilization, alone)
 
 
 def own_pids(status: Path = _STATUS) -> frozenset[int]:
@@ -60,6 +68,19 @@ def own_pids(status: Path = _STATUS) -> frozenset[int]:
     return frozenset(pids - {0})
 
 
+_found: tuple[int, frozenset[int]] = (0, frozenset())
+
+
+def own_pids_once() -> frozenset[int]:
+    """Return the same, found out once in each process: the ids of a process do not change."""
+    global _found  # noqa: PLW0603 - one value for all GPUs; threads that come at the same time find the same
+    pid, pids = _found
+    if pid != os.getpid():
+        pids = own_pids()
+        _found = (os.getpid(), pids)
+    return pids
+
+
 class OwnProcess:
     """What this process uses of one GPU.
 
@@ -75,7 +96,7 @@ class OwnProcess:
         self,
         binding: Binding,
         wall_clock: Callable[[], int] = time.time_ns,
-        pids: Callable[[], frozenset[int]] = own_pids,
+        pids: Callable[[], frozenset[int]] = own_pids_once,
     ) -> None:
         self._binding = binding
         self._wall_clock = wall_clock
@@ -104,6 +125,20 @@ class OwnProcess:
         own = [process for process in listed if process.pid in pids]
         use = ProcessUse(_memory(own), self._utilization(handle, now, pids), _alone(listed, own))
         return None if use == _UNKNOWN else use
+
+    def alone(self, handle: Any, now: float) -> bool | None:
+        """Return whether no other process computes on the GPU, ``None`` when that is not known.
+
+        Args:
+            handle: The GPU's handle.
+            now: Seconds of a monotonic clock.
+
+        Raises:
+            NvmlError: The device is lost or the driver is gone.
+        """
+        listed = self._processes.ask(handle, now) or ()
+        pids = self._pids()
+        return _alone(listed, [process for process in listed if process.pid in pids])
 
     def uses(self, handle: Any, now: float) -> bool | None:
         """Return whether this process computes on the GPU.

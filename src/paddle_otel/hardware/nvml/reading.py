@@ -10,6 +10,8 @@ from paddle_otel.hardware.nvml.identity import GpuIdentity
 from paddle_otel.hardware.nvml.processes import ProcessUse
 from paddle_otel.hardware.nvml.xid import Xid
 
+MOST_POWER: Final = 10_000.0
+"""W. No GPU draws as much: a counter of energy that says so is wrong."""
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
 """No values by name."""
 
@@ -90,6 +92,8 @@ class GpuReading:
         power: Power now, W; on drivers that only know the mean of the last second, that.
         energy: Energy, J: since the driver was loaded when it is first read, and what was used since then; never
             goes back, also where the driver's own counter begins anew.
+        energy_breaks: How often the driver's counter began anew or jumped; between two readings that differ in this the
+            energy is not known.
         temperature: Of the GPU's core, degrees Celsius.
         memory_controller: Share (0 to 1) of the driver's last sample period in which memory was read or written.
         nvlink: Data bytes over all NVLinks.
@@ -112,6 +116,7 @@ class GpuReading:
     memory_total: int | None = None
     power: float | None = None
     energy: float | None = None
+    energy_breaks: int = 0
     temperature: float | None = None
     memory_controller: float | None = None
     nvlink: Traffic = Traffic()

@@ -4,15 +4,16 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from paddle_otel.hardware.monotonic import CountersByDevice
 from paddle_otel.hardware.nvml.binding import Binding, Code, NvmlError, WrongBindingError
 from paddle_otel.hardware.nvml.device import Device
-from paddle_otel.hardware.nvml.identity import GpuIdentity
+from paddle_otel.hardware.nvml.lost_gpus import LostGpus
 from paddle_otel.hardware.nvml.question import Backoff
 from paddle_otel.hardware.nvml.reading import GpuReading
 from paddle_otel.hardware.nvml.selection import Selection
+from paddle_otel.hardware.nvml.visible import Candidate
 from paddle_otel.hardware.nvml.xid import XidWatch
 from paddle_otel.hardware.nvml.xid_log import XidLog
 from paddle_otel.hardware.once_log import OnceLog
@@ -44,13 +45,10 @@ class Opened:
     selection: Selection
     devices: list[Device]
 
-    def lost(self) -> dict[int, GpuIdentity]:
-        """Return the sampled GPUs that are lost, by where they were listed."""
-        return {
-            index: device.lost
-            for index, device in enumerate(self.devices)
-            if device.lost is not None and self.selection.covers(device.lost.uuid)
-        }
+    @property
+    def listed(self) -> Mapping[Candidate, Any]:
+        """All GPUs and MIG devices with their handles; of one that is lost there is none."""
+        return {one: handle for device in self.devices for one, handle in device.candidates().items()}
 
     @property
     def expects_values(self) -> bool:
@@ -80,6 +78,9 @@ class NvmlSource:
         log: Where the state of driver and devices is said, each line once.
         settings: Which GPUs are chosen.
         environ: The environment, as CUDA sees it.
+
+    Attributes:
+        errors: How often nothing could be read for an error of NVML. A machine without a driver is none.
     """
 
     def __init__(
@@ -99,7 +100,8 @@ class NvmlSource:
         self._opened: Opened | None = None
         self._last_value = 0.0
         self._unusable = False
-        self._lost: dict[int, GpuIdentity] = {}
+        self.errors: int = 0
+        self._lost = LostGpus()
         self._counters = CountersByDevice()
         self._xids = XidLog()
 
@@ -109,21 +111,26 @@ class NvmlSource:
         return NAME
 
     def read(self) -> tuple[GpuReading, ...] | None:
-        """Return what the GPUs say; ``None`` without NVML, and a GPU that says nothing is left out."""
+        """Return what the GPUs say; one that says nothing is left out.
+
+        ``None`` without NVML, and when there are GPUs to sample but nothing is known of any.
+        """
         now = self._clock()
         if self._opened is not None and self._opened.pid != os.getpid():
             self._opened = None  # of the parent process: not ours to shut down
         try:
             opened = self._opened or self._open(now)
             if opened is None:
-                return self._still_lost()
+                return tuple(self._lost.readings(self._xids)) or None
             readings = self._ask(opened, now)
         except NvmlError as error:
             self._give_up(now, error)
-            return self._still_lost()
-        heard = any(not reading.lost for reading in readings)
-        self._reopen_after_silence(now, heard=heard or not opened.expects_values)
-        return readings
+            return tuple(self._lost.readings(self._xids)) or None
+        heard = bool(readings) or not opened.expects_values
+        self.errors += not heard
+        self._reopen_after_silence(now, heard=heard)
+        readings += tuple(self._lost.readings(self._xids))
+        return readings if readings or heard else None
 
     def close(self) -> None:
         """Shut NVML down, if this process initialised it."""
@@ -131,17 +138,16 @@ class NvmlSource:
         self._backoff.succeeded()
 
     def _ask(self, opened: Opened, now: float) -> tuple[GpuReading, ...]:
+        """Return what the GPUs say that are not lost."""
         self._xids.note(opened.watch.poll())
         for device in opened.devices:
             device.identify(now)
-        handles = {one: handle for device in opened.devices for one, handle in device.candidates().items()}
-        opened.selection.update(now, opened.binding, handles)
-        return tuple(reading for device in opened.devices for reading in device.read(now, opened.selection, self._xids))
-
-    def _still_lost(self) -> tuple[GpuReading, ...] | None:
-        """Return what is known while NVML is not initialised."""
-        lost = (GpuReading(one, lost=True, xid_times=self._xids.times(one.uuid)) for one in self._lost.values())
-        return tuple(lost) or None
+        listed = opened.listed
+        selection = opened.selection
+        selection.update(now, opened.binding, listed)
+        readings = tuple(reading for device in opened.devices for reading in device.read(now, selection, self._xids))
+        self._lost.update(lambda: {one.uuid for one in listed}, selection.covers)
+        return readings
 
     def _open(self, now: float) -> Opened | None:
         """Initialise NVML, unless it failed a short while ago or can never work.
@@ -170,7 +176,7 @@ class NvmlSource:
                 counters=self._counters,
                 watch=watch,
                 log=self._log,
-                lost=self._lost.get(index),
+                lost=self._lost,
             )
             for index in range(count)
         )
@@ -192,6 +198,8 @@ class NvmlSource:
 
     def _give_up(self, now: float, error: NvmlError) -> None:
         """Shut NVML down and try again later."""
+        no_driver = self._opened is None and error.code in (Code.LIBRARY_NOT_FOUND, Code.DRIVER_NOT_LOADED)
+        self.errors += not no_driver
         self._shut_down()
         self._backoff.failed(now)
         if error.code in (Code.LIBRARY_NOT_FOUND, Code.DRIVER_NOT_LOADED):
@@ -218,5 +226,4 @@ class NvmlSource:
     def _shut_down(self) -> None:
         opened, self._opened = self._opened, None
         if opened is not None:
-            self._lost = opened.lost() if opened.devices else self._lost
             opened.close()

@@ -6,11 +6,14 @@ instant the operations that run get equal parts. So the parts of all operations 
 grew by. What falls into time in which no observed operation ran is nobody's, and so is the end of each operation after
 its last sample.
 
-No energy is stated where it cannot be told: on a GPU split by MIG (the counter is that of the whole GPU), while another
-process runs on the GPU or it is not known that none does, and for operations that saw no sample. Left out, and not
-counted in ``paddle.gpu.sampled_duration``, are stretches whose energy or whose ends are not known: longer than a driver
-may take to answer, with a failed reading, a counter that began anew, or a reading that took so long that nobody knows
-when its values were true.
+No energy is stated where it cannot be told: on a GPU split by MIG (the counter is that of the whole GPU), for
+operations that were seen to share the GPU with another process, and for those that saw no sample. While operations
+run, and a while after, it is looked at every sample which processes are on the GPU.
+
+Left out, and not counted in ``paddle.gpu.sampled_duration``, are stretches whose energy or whose ends are not known:
+longer than a driver may take to answer, with a failed reading, a counter that began anew or says more than the GPU can
+use, a reading that took so long that nobody knows when its values were true, or one at which it was not seen that this
+process has the GPU for itself.
 
 Mean utilisation and peak memory are what the samples during the operation said of the GPU, whoever else used it.
 """
@@ -27,6 +30,7 @@ from opentelemetry.util.types import AttributeValue
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.hardware.nvml import KIND
 from paddle_otel.hardware.nvml.gpu_accounts import GpuAccounts
+from paddle_otel.hardware.nvml.gpus_in_use import IN_USE
 from paddle_otel.hardware.nvml.operation_account import Account
 from paddle_otel.hardware.nvml.reading import GpuReading
 from paddle_otel.sampling.snapshot import Snapshot
@@ -124,6 +128,11 @@ class _Books:
             finally:
                 self._inside = False
 
+    def runs_on(self, device: str) -> bool:
+        """Whether an operation runs on a device; does not wait for the lock."""
+        gpu = self._gpus.get(device)
+        return gpu is not None and gpu.busy
+
     def _add(self, device: str) -> GpuAccounts | None:
         ordinal = device.removeprefix(PREFIX)
         if not ordinal.isdecimal() or len(ordinal) > DIGITS:
@@ -148,6 +157,7 @@ class GpuUsage:
         self.longest_pause = longest_pause
         self._clock = clock
         self._books = _Books(clock)
+        IN_USE.ask(self.runs_on)
         call_in_forked_child(self._begin_new_books)
 
     def _begin_new_books(self) -> None:
@@ -168,6 +178,14 @@ class GpuUsage:
         if isinstance(device, str) and device.startswith(PREFIX):
             return self._books.open(device)
         return None
+
+    def runs_on(self, ordinal: int) -> bool:
+        """Whether an operation runs on a GPU now, as far as can be told without waiting.
+
+        Args:
+            ordinal: The GPU's CUDA ordinal in this process.
+        """
+        return self._books.runs_on(f"{PREFIX}{ordinal}")
 
     def note(self, snapshot: Snapshot) -> None:
         """Settle the accounts up to a snapshot. Called on the sampler's thread with each one."""
