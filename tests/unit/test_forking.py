@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from forked import in_child
 from paddle_otel import forking
 from paddle_otel.forking import call_in_forked_child, import_undisturbed
 from paddle_otel.operations.model_load import ModelStates
@@ -34,22 +35,6 @@ class Counter:
         self._calls.append(self._name)
         if self._name == "broken":
             raise RuntimeError("the user's prompt")
-
-
-def in_child(check: Any) -> int:
-    """Fork, run a check in the child, return 0 where it returned true in time, 1 where not, a signal where it hung."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = 0 if check() else 1
-        finally:
-            os._exit(code)
-    timer = threading.Timer(10, os.kill, (child, 9))
-    timer.start()
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    timer.cancel()
-    return code
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from paddle_otel.guard import guard
 from paddle_otel.sampling.history import CAPACITY, History
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.sampling.source import Source
-from paddle_otel.sampling.worker import HANDING_ON, Door, Ending, Slot, Worker
+from paddle_otel.sampling.worker import HANDING_ON, LONGEST_PATIENCE, SLOWNESS, Door, Ending, Slot, Worker
 
 STALE_INTERVALS: Final = 3
-"""A snapshot older than this many intervals is no longer shown …"""
+"""A snapshot older than this many intervals is no longer shown, unless taking it took long …"""
 STALE_SECONDS: Final = 3.0
 """… nor, at short intervals, one older than this: a busy interpreter may let a thread wait for a second or two."""
 STOP_SECONDS: Final = 0.5
@@ -30,7 +30,7 @@ class Sampler:
     """Samples while it has an owner; any thread may call any method, and none waits for a device.
 
     Args:
-        open_sources: Makes the sources; called again in a forked child.
+        open_sources: Makes the sources; called again in a forked child, and when sampling starts again.
         capacity: How many snapshots are kept.
         stale_after: The least age in seconds at which a snapshot is stale.
     """
@@ -73,8 +73,9 @@ class Sampler:
                 atexit.register(self._at_exit)
             self._intervals[owner] = interval
             if self._worker is None:
+                before = self._slots
                 self._open()
-                self._start_worker()
+                self._start_worker([slot for slot in before if slot not in self._slots])
             else:
                 self._worker.interval = self._interval
 
@@ -128,7 +129,11 @@ class Sampler:
             return None
         self._keep_alive()
         snapshot = self._history.latest
-        if snapshot is None or time.monotonic_ns() - snapshot.finished > self._stale_seconds * 1e9:
+        if snapshot is None:
+            return None
+        # The next one takes about as long as this one, and is not begun at once.
+        slowness = min(SLOWNESS * (snapshot.finished - snapshot.started), LONGEST_PATIENCE * 1e9)
+        if time.monotonic_ns() - snapshot.finished > max(self._stale_seconds * 1e9, slowness):
             return None
         return snapshot
 
@@ -166,17 +171,20 @@ class Sampler:
         self._start_worker()
 
     def _open(self) -> None:
-        """Make the sources that are not there yet. The others stay: a thread may hang in one, and they count errors."""
+        """Make the sources, with the settings of now.
+
+        One in which a thread hangs stays, so that nobody enters that driver twice; and what was counted stays.
+        """
         known = {slot.name: slot for slot in self._slots}
         with guard("setting up what reads the hardware"):
-            self._slots = tuple(known.get(source.name) or Slot(source) for source in self._open_sources())
+            self._slots = tuple(_slot_of(source, known.get(source.name)) for source in self._open_sources())
 
-    def _start_worker(self) -> None:
-        """Start a worker; the caller holds the lock."""
+    def _start_worker(self, leftovers: Sequence[Slot] = ()) -> None:
+        """Start a worker that first closes what is not read any more; the caller holds the lock."""
         if not self._slots:
             self._open()
         with guard("starting the thread that reads the hardware"):
-            worker = Worker(self._slots, self._interval, self._publish)
+            worker = Worker(self._slots, self._interval, self._publish, leftovers)
             worker.start()
             self._worker = worker
 
@@ -211,3 +219,7 @@ class Sampler:
         if worker is not None:
             worker.end(Ending.KEEP)
             worker.join(EXIT_SECONDS)
+
+
+def _slot_of(source: Source[object], known: Slot | None) -> Slot:
+    return known if known is not None and known.must_serve(source) else Slot(source, known)

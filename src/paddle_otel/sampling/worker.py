@@ -8,12 +8,17 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from paddle_otel.forking import call_undisturbed
 from paddle_otel.guard import guard
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.sampling.source import Source
 
 THREAD_NAME: Final = "paddle-otel-sampler"
 HANDING_ON: Final = "handing on what the hardware said"
+SLOWNESS: Final = 2.0
+"""A source is waited for as long as this many times its last read took: it is slow and does not hang …"""
+LONGEST_PATIENCE: Final = 60.0
+"""… but for its slowness it is waited for this many seconds at most."""
 
 _R = TypeVar("_R")
 
@@ -56,47 +61,75 @@ class Door:
             self._occupied.release()
         return None
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a thread is inside."""
+        return self._occupied.locked()
+
 
 class Slot:
     """A source, and the right to be in it: one thread at a time, and nobody waits for it.
 
     Args:
         source: What is read.
+        before: The slot of the source that this one replaces; what it counted is counted on.
 
     Attributes:
         name: The source's.
-        errors: How often reading failed.
         last_success: When it last gave readings, ``time.time_ns()``.
+        patience: How many seconds a read may take, judged by the last one, before it is taken for one that hangs.
     """
 
-    def __init__(self, source: Source[object]) -> None:
+    def __init__(self, source: Source[object], before: "Slot | None" = None) -> None:
         self.name: Final = source.name
-        self.errors: int = 0
-        self.last_success: int | None = None
+        self.last_success: int | None = before.last_success if before else None
+        self.patience: float = 0.0
+        self._failures = before.errors if before else 0
         self._source = source
+        self._open = False
         self._door = Door(f"reading {self.name}")
+
+    @property
+    def errors(self) -> int:
+        """How often reading failed, with the errors that the source counts itself (``errors``)."""
+        told: object = getattr(self._source, "errors", 0)
+        return self._failures + (told if isinstance(told, int) else 0)
+
+    def must_serve(self, source: Source[object]) -> bool:
+        """Whether a source of the same name may be read in this slot only: somebody is inside, or it is the same."""
+        return self._door.occupied or self._source is source
 
     def read(self) -> object | None:
         """Return the readings, ``None`` on trouble, :data:`OCCUPIED` while another thread is still inside."""
         return self._door.enter(self._read)
 
     def close(self) -> None:
-        """Close the source, unless another thread is still inside."""
+        """Close the source if it was read, unless another thread is still inside."""
         self._door.enter(self._close)
 
     def _read(self) -> object | None:
+        self._open = True
         try:
-            readings = self._source.read()
+            readings = call_undisturbed(self._timed_read)
         except Exception:
-            self.errors += 1
+            self._failures += 1
             raise
         if readings is not None:
             self.last_success = time.time_ns()
         return readings
 
+    def _timed_read(self) -> object | None:
+        begun = time.monotonic()
+        try:
+            return self._source.read()
+        finally:
+            self.patience = min(SLOWNESS * (time.monotonic() - begun), LONGEST_PATIENCE)
+
     def _close(self) -> None:
-        with guard(f"closing {self.name}"):
-            self._source.close()
+        if self._open:
+            self._open = False
+            with guard(f"closing {self.name}"):
+                call_undisturbed(self._source.close)
 
 
 class Worker:
@@ -106,15 +139,23 @@ class Worker:
         slots: The sources in the order in which they are read.
         interval: Seconds from one pass to the next.
         publish: Receives each snapshot on the worker's thread.
+        leftovers: Slots that are not read any more; closed first.
     """
 
-    def __init__(self, slots: Sequence[Slot], interval: float, publish: Callable[[Snapshot], None]) -> None:
+    def __init__(
+        self,
+        slots: Sequence[Slot],
+        interval: float,
+        publish: Callable[[Snapshot], None],
+        leftovers: Sequence[Slot] = (),
+    ) -> None:
         self._interval = interval
         self._slots = slots
         self._publish = publish
+        self._leftovers = leftovers
         self._ending: Ending | None = None
         self._wake = threading.Event()
-        self._inside: tuple[str, int] | None = None
+        self._inside: tuple[str, int, float] | None = None  # where, since when (ns), patience (s)
         # A context of its own: stock threading instrumentation would hand on the span in which Paddle was imported.
         self._thread = threading.Thread(
             target=contextvars.Context().run, args=(self._run,), name=THREAD_NAME, daemon=True
@@ -146,12 +187,14 @@ class Worker:
     def stuck_in(self, limit: float) -> str | None:
         """Return the source in which the thread has been for longer than a number of seconds, ``None`` if in none.
 
-        :data:`HANDING_ON` when it is with those who receive the snapshots.
+        A source whose last read took long has longer, see :attr:`Slot.patience`. :data:`HANDING_ON` when it is with
+        those who receive the snapshots.
         """
         inside = self._inside
-        if inside is not None and time.monotonic_ns() - inside[1] > limit * 1e9:
-            return inside[0]
-        return None
+        if inside is None:
+            return None
+        site, since, patience = inside
+        return site if time.monotonic_ns() - since > max(limit, patience) * 1e9 else None
 
     def end(self, ending: Ending) -> None:
         """Make the thread end as soon as it is not inside a source; returns at once."""
@@ -176,7 +219,7 @@ class Worker:
         for slot in self._slots:
             if self._ending is not None:
                 return False
-            self._inside = (slot.name, begun := finished)
+            self._inside = (slot.name, begun := finished, slot.patience)
             reading = slot.read()
             self._inside = None
             finished = time.monotonic_ns()
@@ -194,12 +237,13 @@ class Worker:
             readings=MappingProxyType(readings),
             durations=MappingProxyType(durations),
         )
-        self._inside = (HANDING_ON, finished)
+        self._inside = (HANDING_ON, finished, 0.0)
         self._publish(snapshot)
         self._inside = None
         return True
 
     def _run(self) -> None:
+        self._close(self._leftovers)
         due = time.monotonic()
         while self.read_once():
             due = next_due(due, self._interval, time.monotonic())
@@ -207,8 +251,13 @@ class Worker:
                 self._wake.clear()
                 due = min(due, time.monotonic() + self._interval)
         if self._ending is Ending.CLOSE:
-            for slot in self._slots:
-                slot.close()
+            self._close(self._slots)
+
+    def _close(self, slots: Sequence[Slot]) -> None:
+        for slot in slots:
+            self._inside = (slot.name, time.monotonic_ns(), 0.0)
+            slot.close()
+            self._inside = None
 
 
 def next_due(due: float, interval: float, now: float) -> float:
