@@ -22,6 +22,8 @@ STOP_SECONDS: Final = 0.5
 """How long stopping waits for a thread that is inside a driver call."""
 EXIT_SECONDS: Final = 0.05
 """How long the program's exit waits for it."""
+FIRST_PASS_SECONDS: Final = 0.05
+"""How long a collection that finds a hanging thread waits for its successor's first sample: once for each hang."""
 
 _logger: Final = logging.getLogger("paddle_otel")
 
@@ -164,11 +166,16 @@ class Sampler:
 
     def _replace(self, worker: Worker | None) -> None:
         self._hung = [hung for hung in self._hung if hung.alive]
-        if worker is not None and worker.alive:
+        hangs = worker is not None and worker.alive
+        if worker is not None and hangs:
             self._report_hang(worker.stuck_in(self._stale_seconds))
             worker.end(Ending.KEEP)
             self._hung.append(worker)
         self._start_worker()
+        if hangs and self._worker is not None and self._worker is not worker:
+            # Nothing has been sampled since the hang began: without this, its first collection would have nothing of
+            # the sources that do answer, at an export interval of a minute just when somebody wants to know.
+            self._worker.wait_for_first_pass(FIRST_PASS_SECONDS)
 
     def _open(self) -> None:
         """Make the sources, with the settings of now.

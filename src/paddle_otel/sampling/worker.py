@@ -155,6 +155,7 @@ class Worker:
         self._leftovers = leftovers
         self._ending: Ending | None = None
         self._wake = threading.Event()
+        self._first_pass = threading.Event()
         self._inside: tuple[str, int, float] | None = None  # where, since when (ns), patience (s)
         # A context of its own: stock threading instrumentation would hand on the span in which Paddle was imported.
         self._thread = threading.Thread(
@@ -206,6 +207,10 @@ class Worker:
         if self._thread is not threading.current_thread():
             self._thread.join(timeout)
 
+    def wait_for_first_pass(self, timeout: float) -> None:
+        """Wait until the first snapshot is there, at most this many seconds."""
+        self._first_pass.wait(timeout)
+
     def read_once(self) -> bool:
         """Read every source and publish what they said.
 
@@ -240,6 +245,7 @@ class Worker:
         self._inside = (HANDING_ON, finished, 0.0)
         self._publish(snapshot)
         self._inside = None
+        self._first_pass.set()
         return True
 
     def _run(self) -> None:

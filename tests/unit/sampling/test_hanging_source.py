@@ -43,8 +43,8 @@ def _names(sampler: Sampler) -> list[str]:
     return list(snapshot.readings) if snapshot else []
 
 
-def test_asking_never_waits(sampler: Sampler, hanging: ScriptedSource) -> None:
-    """A collection goes on at once whatever the driver does."""
+def test_asking_hardly_waits(sampler: Sampler, hanging: ScriptedSource) -> None:
+    """A collection goes on whatever the driver does; the one that finds the hang waits for one sample of the others."""
     hanging.hang()
     assert eventually(lambda: hanging.inside)
     for _ in range(50):
@@ -78,6 +78,25 @@ def test_other_sources_go_on(sampler: Sampler, hanging: ScriptedSource, healthy:
     assert eventually(lambda: healthy.reads > reads + 20)
     assert _names(sampler) == ["healthy"]
     assert len(sampler_threads()) == 2
+
+
+class _Unhurried(ScriptedSource):
+    def read(self) -> int:
+        time.sleep(0.02)
+        return super().read()
+
+
+def test_first_question_after_a_hang_has_the_other_sources(hanging: ScriptedSource) -> None:
+    """Between two exports a minute apart nobody asks; the export that finds the hang misses only what hangs."""
+    sampler = Sampler(lambda: [hanging, _Unhurried("healthy")], stale_after=STALE)
+    sampler.start("test", interval=0.01)
+    assert eventually(sampler.latest)
+    hanging.hang()
+    assert eventually(lambda: hanging.inside)
+    time.sleep(3 * STALE)
+    assert _names(sampler) == ["healthy"]
+    hanging.answer()
+    sampler.stop("test")
 
 
 def test_data_comes_back_when_the_driver_answers(sampler: Sampler, hanging: ScriptedSource) -> None:
