@@ -91,6 +91,25 @@ def test_lost_device_has_failed_and_nothing_else_is_said_of_it(
     assert {labels["hw.id"] for _, labels in points["hw.status"]} == {uuid(1)}
 
 
+def test_a_loss_and_a_return_are_one_line_each(
+    fake_nvml: FakeDriver, source: NvmlSource, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However often it is asked in between, and by its name, not by a number."""
+    fake_nvml.reset(2)
+    with caplog.at_level(logging.DEBUG, "paddle_otel"):
+        read(source)
+        lose(fake_nvml, 1)
+        for _ in range(120):
+            clock.now += 1.0
+            read(source)
+        bring_back(fake_nvml, 1)
+        for _ in range(120):
+            clock.now += 1.0
+            read(source)
+    said = [(record.levelname, uuid(1) in record.getMessage()) for record in caplog.records]
+    assert said == [("WARNING", True), ("INFO", True)]
+
+
 def test_only_device_is_lost_until_it_is_back(fake_nvml: FakeDriver, source: NvmlSource, clock: Clock) -> None:
     """Also through the initialisations that are tried because nothing is heard."""
     assert _uuids(source) == [uuid(0)]

@@ -192,12 +192,13 @@ class Device:
 
     def _fall_silent(self, now: float, reason: str) -> None:
         identity = self._identity
-        self._log.warning(
-            "GPU %s gives no values (%s); it is asked again from time to time, all other metrics go on. Its state in "
-            "nvidia-smi tells more. This is logged once.",
-            identity.uuid if identity is not None else f"number {self._index}",
-            reason,
-        )
+        if identity is not None or not self.silent:  # else it was said under its name
+            self._log.warning(
+                "GPU %s gives no values (%s); it is asked again from time to time, all other metrics go on. Its state "
+                "in nvidia-smi tells more. This is logged once.",
+                identity.uuid if identity is not None else f"number {self._index}",
+                reason,
+            )
         # After a reset both the handle and what the GPU supports may be others.
         self._learn_anew()
         self._forget_mig()

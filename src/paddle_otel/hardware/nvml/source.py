@@ -205,7 +205,7 @@ class NvmlSource:
         if error.code in (Code.LIBRARY_NOT_FOUND, Code.DRIVER_NOT_LOADED):
             self._log.info(
                 "No GPU metrics: no NVIDIA driver is loaded here (%s). Everything else works. In a container, the "
-                "NVIDIA runtime and NVIDIA_DRIVER_CAPABILITIES=utility bring it in.",
+                "NVIDIA runtime and NVIDIA_DRIVER_CAPABILITIES=compute,utility bring it in.",
                 error.reason,
             )
         else:
