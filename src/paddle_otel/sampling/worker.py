@@ -76,7 +76,7 @@ class Slot:
 
     Attributes:
         name: The source's.
-        last_success: When it last gave readings, ``time.time_ns()``.
+        last_success: When it last gave readings with anything in them (true in Python's sense), ``time.time_ns()``.
         patience: How many seconds a read may take, judged by the last one, before it is taken for one that hangs.
     """
 
@@ -114,7 +114,7 @@ class Slot:
         except Exception:
             self._failures += 1
             raise
-        if readings is not None:
+        if readings:
             self.last_success = time.time_ns()
         return readings
 

@@ -128,3 +128,17 @@ def test_the_last_success_is_known_before_the_first_read() -> None:
     slot.read()
     assert slot.last_success is not None
     assert Slot(ScriptedSource(), slot).last_success == slot.last_success
+
+
+def test_readings_without_anything_in_them_are_no_success() -> None:
+    """A source that answers without knowing anything would look healthy for ever."""
+
+    class Empty(ScriptedSource):
+        def read(self) -> Any:
+            super().read()
+            return ()
+
+    slot = Slot(Empty())
+    assert slot.read() == ()
+    assert slot.last_success is None
+    assert slot.errors == 0

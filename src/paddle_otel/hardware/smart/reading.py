@@ -129,6 +129,10 @@ class SmartReadings:
     disks: tuple[DiskReading, ...] = ()
     events: tuple[Event, ...] = ()
 
+    def __bool__(self) -> bool:
+        """Whether anything is known: readings without disks are no success."""
+        return bool(self.disks)
+
 
 def reported(readings: SmartReadings, holds: Holds) -> SmartReadings | None:
     """Return the readings if this process reports the disks, and let the source know whether it does.
