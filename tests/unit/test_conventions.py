@@ -25,6 +25,8 @@ process_metrics = import_module("opentelemetry.semconv._incubating.metrics.proce
 container_metrics = import_module("opentelemetry.semconv._incubating.metrics.container_metrics")
 
 # Names without one in the conventions that are not ours alone (also used by others), or newer than the oldest release.
+# Called counters by mistake in the oldest releases that are supported.
+COUNTERS_IN_OLD_PACKAGES: Final = {"container.memory.usage"}
 NOT_IN_EVERY_PACKAGE: Final = {
     "process.gpu.memory.usage",
     "process.gpu.utilization",
@@ -134,7 +136,10 @@ def test_hardware_metrics_are_those_of_the_semantic_conventions(metric: Metric) 
     create(meter, *([None] if "callbacks" in create.__annotations__ else []))
     ((method, _, created),) = meter.method_calls
     assert (created["name"], created["unit"]) == (metric.name, metric.unit)
-    assert f"create_{metric.kind}".replace("observable_", "") == method.replace("observable_", "")
+    created_as = method.replace("observable_", "")
+    if metric.name in COUNTERS_IN_OLD_PACKAGES and created_as == "create_counter":
+        return
+    assert f"create_{metric.kind}".replace("observable_", "") == created_as
 
 
 def test_generation_metrics_are_those_of_the_semantic_conventions() -> None:
