@@ -9,7 +9,7 @@ from paddle_otel.hardware.nvml.usage import GpuUsage
 from paddle_otel.hardware.reporting import REPORTING, SAMPLER, add_kind
 from paddle_otel.hardware_metrics.allocator import KIND
 from paddle_otel.operations.resource_use import RESOURCE_USE
-from paddle_otel.sampling.sampler import STALE_INTERVALS, STALE_SECONDS
+from paddle_otel.sampling.sampler import STALE_SECONDS, stale_after
 from paddle_otel.settings import Settings
 
 _GPU_USAGE: Final = GpuUsage(STALE_SECONDS)
@@ -25,7 +25,7 @@ def start(settings: Settings, meter_provider: MeterProvider | None, logger_provi
     """
     add_kind(KIND)
     # As long as the sampler itself waits before it takes a driver for hanging.
-    _GPU_USAGE.longest_pause = max(STALE_SECONDS, STALE_INTERVALS * settings.sampler_interval)
+    _GPU_USAGE.longest_pause = stale_after(settings.sampler_interval)
     SAMPLER.subscribe(_GPU_USAGE.note)
     REPORTING.start(meter_provider, settings.sampler_interval, logger_provider)
     RESOURCE_USE.tell_by(_GPU_USAGE.begin)

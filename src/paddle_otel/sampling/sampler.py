@@ -150,7 +150,7 @@ class Sampler:
     @property
     def _stale_seconds(self) -> float:
         worker = self._worker
-        return max(self._stale_after, STALE_INTERVALS * worker.interval if worker else 0.0)
+        return stale_after(worker.interval if worker else 0.0, self._stale_after)
 
     def _keep_alive(self) -> None:
         worker = self._worker
@@ -226,6 +226,16 @@ class Sampler:
         if worker is not None:
             worker.end(Ending.KEEP)
             worker.join(EXIT_SECONDS)
+
+
+def stale_after(interval: float, least: float = STALE_SECONDS) -> float:
+    """Return the age in seconds at which a snapshot is no longer shown, and a driver is taken for hanging.
+
+    Args:
+        interval: Seconds between two samples.
+        least: The age below which none is stale.
+    """
+    return max(least, STALE_INTERVALS * interval)
 
 
 def _slot_of(source: Source[object], known: Slot | None) -> Slot:

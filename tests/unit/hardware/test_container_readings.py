@@ -19,18 +19,6 @@ MEMORY_STAT = f"anon {GIB}\nfile {GIB}\ninactive_anon 5\ninactive_file {256 * MI
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> FakeMachine:
-    """A machine of 16 GiB and 8 CPUs."""
-    return FakeMachine(tmp_path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still unless a test moves it."""
-    return Clock()
-
-
-@pytest.fixture
 def source(machine: FakeMachine, clock: Clock) -> ContainerSource:
     """Reads the container of that machine."""
     return ContainerSource(machine.root, clock)

@@ -13,18 +13,6 @@ from paddle_otel.hardware.host.source import HostSource
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> FakeMachine:
-    """A machine of 16 GiB and 8 CPUs."""
-    return FakeMachine(tmp_path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still unless a test moves it."""
-    return Clock()
-
-
-@pytest.fixture
 def source(machine: FakeMachine, clock: Clock) -> HostSource:
     """Reads it."""
     return HostSource(machine.root, clock)

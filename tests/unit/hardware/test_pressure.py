@@ -1,7 +1,6 @@
 """Pressure: of the container first, else of the host, and which of them says so."""
 
 import logging
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,6 @@ HOST = PressureReading("host-pressure", "host", Stall(0.1234, None), Stall(0.01,
 OF_GROUP = "some avg10=7.00 avg60=5.00 avg300=1.00 total=1\nfull avg10=3.50 avg60=0.00 avg300=0.00 total=0"
 SEVEN = Stall(0.07, 0.035)
 FILES = {"cpu_pressure": OF_GROUP, "memory_pressure": OF_GROUP, "io_pressure": OF_GROUP}
-
-
-@pytest.fixture
-def machine(tmp_path: Path) -> FakeMachine:
-    """A machine of 16 GiB and 8 CPUs."""
-    return FakeMachine(tmp_path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still unless a test moves it."""
-    return Clock()
 
 
 @pytest.fixture
