@@ -29,7 +29,10 @@ own start with `paddle.`.
 | `chat {model}`, `text_completion {model}` | one per outermost `generate` call, whatever the batch; `chat` when the prompt came from a chat template |
 | `prefill`, `decode` | below a generation: until the first token, and from there to the end |
 | `tokenize {class}`, `detokenize {class}` | outermost tokenizer call, where a trace is being recorded and not inside a generation |
-| `load_model {model}` | outermost `from_pretrained` of a model or tokenizer |
+| `predict {model}` | one run of a model that generates nothing: `Predictor.run`, a loaded jit layer, an inference `Executor.run`, the outermost call of a pretrained model; see `PADDLE_OTEL_PREDICTION_SPANS` |
+| `embeddings {model}` | the same, of a model that is known to make embeddings |
+| `pipeline {name}` | outermost call of a Taskflow, a PaddleX or a PaddleOCR pipeline; a generator is one span from its first value to its end |
+| `load_model {model}` | outermost `from_pretrained` of a model or tokenizer, `create_predictor`, `jit.load`, `load_inference_model`, construction of a pipeline |
 
 Kind INTERNAL (the model runs in this process). A failure sets status ERROR and `error.type`, the exception's class.
 
@@ -65,6 +68,50 @@ _GENERATION = (
     (a.PADDLE_TIME_PER_OUTPUT_TOKEN, "double", "s; mean after the first token"),
     (a.PADDLE_KV_CACHE_SIZE, "int", "By; from the model's configuration and the sequence lengths"),
     (a.PADDLE_TOKENIZE_DURATION, "double", "s; of the prompt's tokenizer call, when it is known"),
+    (a.ERROR_TYPE, "string", "class of the exception"),
+)
+
+_PREDICTION = (
+    (
+        a.PADDLE_MODEL_NAME,
+        "string",
+        f"what it was loaded from, last path component; `{a.MODEL_UNKNOWN}` when nobody saw it",
+    ),
+    (a.PADDLE_MODEL_KIND, "string", "how it is run, see the table of values"),
+    (a.PADDLE_DEVICE, "string", "where it runs: `cpu`, `gpu:0`"),
+    (a.PADDLE_DTYPE, "string", "type of the parameters: `float32`, `bfloat16`"),
+    (a.PADDLE_BATCH_SIZE, "int", "rows of the first input that has rows"),
+    (a.PADDLE_PREDICTION_INPUT_NAMES, "string[]", "the program's own names of its inputs"),
+    (a.PADDLE_PREDICTION_INPUT_LEADING_DIMENSIONS, "int[]", "first dimension of each of them; 0 for a scalar"),
+    (a.PADDLE_PREDICTION_OUTPUT_NAMES, "string[]", "the program's own names of its outputs"),
+    (a.PADDLE_PREDICTION_OUTPUT_LEADING_DIMENSIONS, "int[]", "first dimension of each of them; 0 for a scalar"),
+    (a.GEN_AI_USAGE_INPUT_TOKENS, "int", "padding excluded, where an attention mask tells it"),
+    (a.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, "int", "of embeddings, when known"),
+    (a.PADDLE_PIPELINE_MODULE, "string", "what the model does in its pipeline: `text_detection`"),
+    (a.ERROR_TYPE, "string", "class of the exception"),
+)
+
+_PIPELINE = (
+    (a.PADDLE_PIPELINE_NAME, "string", "the pipeline, the task or the single model, in its library's words"),
+    (a.PADDLE_PIPELINE_LIBRARY, "string", f"`{a.LIBRARY_PADDLENLP}`, `{a.LIBRARY_PADDLEX}` or `{a.LIBRARY_PADDLEOCR}`"),
+    (a.PADDLE_MODEL_NAME, "string", "the model that the caller chose, if one"),
+    (a.PADDLE_PIPELINE_INPUTS, "int", "inputs it was given, when they can be counted without being consumed"),
+    (a.PADDLE_PIPELINE_RESULTS, "int", "results it gave"),
+    (a.PADDLE_PIPELINE_EXHAUSTED, "boolean", "of a generator: whether it came to its end, or was closed before"),
+    (a.PADDLE_PIPELINE_ACTIVE_DURATION, "double", "s; the time in which it worked, without that between two results"),
+    (a.ERROR_TYPE, "string", "class of the exception"),
+)
+
+_LOAD = (
+    (a.PADDLE_MODEL_NAME, "string", "what it is loaded from, last path component"),
+    (a.PADDLE_MODEL_KIND, "string", "what is loaded, see the table of values"),
+    (a.PADDLE_MODEL_CLASS, "string", "the class that was asked to load"),
+    (a.PADDLE_DEVICE, "string", "where an exported program is to run"),
+    (a.PADDLE_INFERENCE_IR_OPTIMIZATION, "boolean", "whether the program is optimised"),
+    (a.PADDLE_INFERENCE_PRECISION, "string", "`float32`, `float16`, `bfloat16`, `int8`"),
+    (a.PADDLE_INFERENCE_CPU_THREADS, "int", "threads of the mathematical library"),
+    (a.PADDLE_INFERENCE_ONEDNN, "boolean", "whether oneDNN is used"),
+    (a.PADDLE_INFERENCE_TENSORRT, "boolean", "whether TensorRT is used"),
     (a.ERROR_TYPE, "string", "class of the exception"),
 )
 
@@ -108,13 +155,17 @@ _EVENTS = (
 )
 
 _OTHERS = f"""
-Tokenizer spans carry `{a.PADDLE_TOKENIZER_CLASS}` and `{a.PADDLE_TOKENIZER_TOKENS}` (without padding); load spans `{a.PADDLE_MODEL_NAME}`, `{a.PADDLE_MODEL_CLASS}` and `{a.PADDLE_MODEL_KIND}`
-(`{a.KIND_PRETRAINED_MODEL}` or `{a.KIND_TOKENIZER}`).
+Tokenizer spans carry `{a.PADDLE_TOKENIZER_CLASS}` and `{a.PADDLE_TOKENIZER_TOKENS}` (without padding).
 
 ## Metrics
 """
 
 _VALUES = (
+    (
+        a.PADDLE_MODEL_KIND,
+        "how a model is run, or what is loaded",
+        tuple(value for name, value in sorted(vars(a).items()) if name.startswith("KIND_")),
+    ),
     (
         a.HW_STATE,
         "state of a device; the series of the state it is in is 1",
@@ -212,9 +263,19 @@ _DEVICES: tuple[tuple[str, Iterable[Metric]], ...] = (
 def page() -> str:
     """Return the page."""
     rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in _GENERATION)
-    models = _metrics("Generations, tokenizers and models", metrics.ALL)
+    models = _metrics("Generations, tokenizers, predictions, pipelines and models", metrics.ALL)
+    others = (
+        _attributes("a prediction", _PREDICTION)
+        + _attributes("a pipeline call", _PIPELINE)
+        + _attributes("a load", _LOAD)
+    )
     devices = "".join(_metrics(title, listed) for title, listed in _DEVICES)
-    return _INTRODUCTION + rows + _gpu_use() + _OTHERS + models + devices + _values() + _events() + _RESOURCE
+    return _INTRODUCTION + rows + others + _gpu_use() + _OTHERS + models + devices + _values() + _events() + _RESOURCE
+
+
+def _attributes(of: str, listed: Iterable[tuple[str, str, str]]) -> str:
+    rows = "".join(f"| `{name}` | {kind} | {meaning} |\n" for name, kind, meaning in listed)
+    return f"\n### Attributes of {of}\n\n| attribute | type | meaning |\n|---|---|---|\n{rows}"
 
 
 def _values() -> str:

@@ -52,7 +52,7 @@ class Generations:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
-        self.metrics = GenerationMetrics(telemetry)
+        self.metrics = telemetry.meters.shared(GenerationMetrics)
 
     def start(self, operation: str = "chat", model: str | None = "Qwen2-0.5B", **request: Any) -> Generation:
         """Start a generation; its keywords are the request's."""

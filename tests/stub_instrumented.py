@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 import pytest
 
+from paddle_otel.library_instrumentor import LibraryInstrumentor
 from paddle_otel.paddleformers import PaddleFormersInstrumentor
 from paddle_otel.paddlenlp import PaddleNLPInstrumentor
 from paddle_otel.patching import PatchSet
-from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
+from paddle_otel.pretrained.handlers import Handlers
 from recording import Recorder
 from stub_library import LIBRARIES, Library, Stub, installed, make_stub, tokenizer_of
 
-_KINDS: Final[dict[Library, type[PretrainedInstrumentor]]] = {
+_KINDS: Final[dict[Library, type[LibraryInstrumentor[Handlers]]]] = {
     "paddlenlp": PaddleNLPInstrumentor,
     "paddleformers": PaddleFormersInstrumentor,
 }
@@ -26,7 +26,7 @@ class Instrumented:
 
     library: Library
     recorder: Recorder
-    instrumentor: PretrainedInstrumentor
+    instrumentor: LibraryInstrumentor[Handlers]
 
     def on(self) -> "Instrumented":
         """Switch on."""
@@ -63,7 +63,6 @@ def switched_off(library: Library, recorder: Recorder, monkeypatch: pytest.Monke
     with installed(), monkeypatch.context() as patch:
         # Import hooks fire once in a process; every test imports anew.
         patch.setattr(kind, "patch_set", PatchSet(library))
-        patch.setattr(kind, "handlers_by_provider", WeakKeyDictionary[Any, Any]())
         made = Instrumented(library, recorder, kind())
         yield made
         if made.instrumentor.is_instrumented_by_opentelemetry:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, TypeVar, cast
 
 SpanKindName = Literal["internal", "client"]
+PredictionSpans = Literal["auto", "always", "never"]
 
 PREFIX: Final = "PADDLE_OTEL_"
 
@@ -28,6 +29,9 @@ class Settings:
         enabled: ``PADDLE_OTEL_ENABLED``. ``false`` makes every instrumentor of this project a no-op.
         generation_span_kind: ``PADDLE_OTEL_GENERATION_SPAN_KIND``, ``internal`` (the model runs in this process) or
             ``client`` (for back ends that list only client spans as model calls).
+        prediction_spans: ``PADDLE_OTEL_PREDICTION_SPANS``, when a prediction becomes a span: ``auto`` (below a span
+            that is recorded, or when it took long enough), ``always`` or ``never``. Its metrics are always written.
+        prediction_span_minimum: ``PADDLE_OTEL_PREDICTION_SPAN_MINIMUM``, seconds that are long enough; 0 or more.
         sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
         gpus: ``PADDLE_OTEL_GPUS``, which GPUs are sampled: ``visible`` (those that ``CUDA_VISIBLE_DEVICES`` leaves),
             ``all``, ``used`` (those on which this process runs; where the driver cannot tell, those that
@@ -46,6 +50,8 @@ class Settings:
 
     enabled: bool = True
     generation_span_kind: SpanKindName = "internal"
+    prediction_spans: PredictionSpans = "auto"
+    prediction_span_minimum: float = 0.001
     sampler_interval: float = 1.0
     gpus: str = "visible"
     disk_paths: str = ""
@@ -101,6 +107,18 @@ def _span_kind(raw: str) -> SpanKindName:
             raise ValueError("expected internal or client")
 
 
+def _prediction_spans(raw: str) -> PredictionSpans:
+    match raw.lower():
+        case "auto":
+            return "auto"
+        case "always":
+            return "always"
+        case "never":
+            return "never"
+        case _:
+            raise ValueError("expected auto, always or never")
+
+
 def _at_least_seconds(minimum: float) -> Callable[[str], float]:
     def parse(raw: str) -> float:
         try:
@@ -130,6 +148,8 @@ def _at_least_integer(minimum: int) -> Callable[[str], int]:
 _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "enabled": _boolean,
     "generation_span_kind": _span_kind,
+    "prediction_spans": _prediction_spans,
+    "prediction_span_minimum": _at_least_seconds(0.0),
     "sampler_interval": _at_least_seconds(0.1),
     "gpus": str,
     "disk_paths": str,

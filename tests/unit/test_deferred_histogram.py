@@ -19,8 +19,8 @@ LABELS = {"paddle.tokenizer.class": "T", "paddle.tokenizer.direction": "encode"}
 
 def histogram_on(telemetry: Telemetry) -> DeferredHistogram:
     """Return a deferred histogram beside the observable instrument that it needs."""
-    made = telemetry.deferred_histogram(m.TOKENIZER_TOKENS)
-    telemetry.observable(m.TOKENS, lambda: ())
+    made = telemetry.meters.deferred_histogram(m.TOKENIZER_TOKENS)
+    telemetry.meters.observable(m.TOKENS, lambda: ())
     return made
 
 
@@ -108,7 +108,7 @@ def test_what_was_queued_when_switched_off_is_not_lost(recorder: Recorder) -> No
     telemetry = telemetry_on(recorder)
     histogram = histogram_on(telemetry)
     histogram.record(1, LABELS)
-    telemetry.active = False
+    telemetry.stop()
     assert recorder.point(NAME).count == 1
 
 

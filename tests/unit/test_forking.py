@@ -164,7 +164,7 @@ def test_a_module_that_is_not_there() -> None:
 def test_the_states_of_models_do_not_hang_in_the_child() -> None:
     """A fork while another thread collects the states leaves no lock behind that nobody will release."""
     states = ModelStates()
-    states.move("m", None, "ready")
+    states.move(("predictor", "m"), None, "ready")
     locked, release = threading.Event(), threading.Event()
 
     def hold() -> None:

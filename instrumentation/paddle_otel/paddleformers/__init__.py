@@ -35,15 +35,14 @@ API
 import sys
 from collections.abc import Iterable
 from typing import Any, ClassVar, Final
-from weakref import WeakKeyDictionary
-
-from opentelemetry.metrics import MeterProvider
 
 from paddle_otel.conventions import attributes as a
+from paddle_otel.library_instrumentor import LibraryInstrumentor
+from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.patching import Patch, PatchSet
+from paddle_otel.pretrained.forward_table import forward_patches
 from paddle_otel.pretrained.generate_patches import GenerateWrapper
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
 from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
 from paddle_otel.pretrained.tokenizer_patches import ChatTemplateWrapper, DecodeWrapper, EncodeWrapper
 from paddle_otel.pretrained.tokenizer_table import accepts_everything, own_tokenizers
@@ -56,12 +55,15 @@ _LEGACY: Final = "paddleformers.transformers.legacy.tokenizer_utils"
 _MODEL: Final = "paddleformers.transformers.model_utils"
 
 
-class PaddleFormersInstrumentor(PretrainedInstrumentor):
+class PaddleFormersInstrumentor(LibraryInstrumentor[Handlers]):
     """Switches the patches of PaddleFormers on (``instrument()``) and off (``uninstrument()``), any number of times."""
 
     scope = "paddle_otel.paddleformers"
     patch_set: ClassVar[PatchSet] = PatchSet("paddleformers")
-    handlers_by_provider: ClassVar["WeakKeyDictionary[MeterProvider, Handlers]"] = WeakKeyDictionary()
+
+    def handlers(self, telemetry: Telemetry) -> Handlers:
+        """Make what the wrappers share."""
+        return Handlers.on(telemetry)
 
     def patches(self, handlers: Handlers) -> Iterable[Patch]:
         """Return the table of patches."""
@@ -70,6 +72,7 @@ class PaddleFormersInstrumentor(PretrainedInstrumentor):
             Patch(_MODEL, "PretrainedModel.from_pretrained", FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)),
             *_tokenizers(handlers),
             *own_tokenizers(handlers, _LEGACY_BASE, _LEGACY),
+            *forward_patches(handlers, _MODEL),
         ]
 
 

@@ -32,15 +32,15 @@ API
 
 from collections.abc import Iterable
 from typing import ClassVar, Final
-from weakref import WeakKeyDictionary
-
-from opentelemetry.metrics import MeterProvider
 
 from paddle_otel.conventions import attributes as a
+from paddle_otel.library_instrumentor import LibraryInstrumentor
+from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.paddlenlp.taskflow_table import taskflow_patches
 from paddle_otel.patching import Patch, PatchSet
+from paddle_otel.pretrained.forward_table import forward_patches
 from paddle_otel.pretrained.generate_patches import GenerateWrapper, OuterGenerateWrapper
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.instrumentor import PretrainedInstrumentor
 from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
 from paddle_otel.pretrained.tokenizer_table import own_tokenizers
 
@@ -60,12 +60,15 @@ _OUTER_MODELS: Final = (
 )
 
 
-class PaddleNLPInstrumentor(PretrainedInstrumentor):
+class PaddleNLPInstrumentor(LibraryInstrumentor[Handlers]):
     """Switches the patches of PaddleNLP on (``instrument()``) and off (``uninstrument()``), any number of times."""
 
     scope = "paddle_otel.paddlenlp"
     patch_set: ClassVar[PatchSet] = PatchSet("paddlenlp")
-    handlers_by_provider: ClassVar["WeakKeyDictionary[MeterProvider, Handlers]"] = WeakKeyDictionary()
+
+    def handlers(self, telemetry: Telemetry) -> Handlers:
+        """Make what the wrappers share."""
+        return Handlers.on(telemetry)
 
     def patches(self, handlers: Handlers) -> Iterable[Patch]:
         """Return the table of patches."""
@@ -75,4 +78,6 @@ class PaddleNLPInstrumentor(PretrainedInstrumentor):
             *(Patch(module, f"{model}.generate", outer) for module, model in _OUTER_MODELS),
             Patch(_MODEL, "PretrainedModel.from_pretrained", FromPretrainedWrapper(handlers, a.KIND_PRETRAINED_MODEL)),
             *own_tokenizers(handlers, _TOKENIZER_BASE, _TOKENIZER),
+            *taskflow_patches(handlers),
+            *forward_patches(handlers, _MODEL),
         ]

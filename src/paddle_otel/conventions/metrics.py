@@ -1,4 +1,4 @@
-"""Metrics of generations, tokenizers and model loads.
+"""Metrics of generations, tokenizers, predictions, pipelines and model loads.
 
 Bucket bounds of the ``gen_ai.*`` metrics are those the semantic conventions advise (v1.41.1,
 ``docs/gen-ai/gen-ai-metrics.md``); time per output token has extra low bounds from 1 ms because small local models are
@@ -24,6 +24,14 @@ _TOKENIZER_SECONDS: Final = (
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 )  # fmt: skip
 _LOAD_SECONDS: Final = (0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
+
+_PREDICTION_SECONDS: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+)  # fmt: skip
+_PIPELINE_SECONDS: Final = (
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0,
+)  # fmt: skip
+_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
 _GENERATION: Final = (
     a.GEN_AI_OPERATION_NAME,
@@ -150,6 +158,30 @@ TOKENIZER_TOKENS: Final = Metric(
     (a.PADDLE_TOKENIZER_CLASS, a.PADDLE_TOKENIZER_DIRECTION),
     _TOKENS,
 )
+PREDICTION_DURATION: Final = Metric(
+    "paddle.prediction.duration",
+    "histogram",
+    "s",
+    "How long one run of a model took that generates nothing, failed ones included.",
+    (a.PADDLE_MODEL_NAME, a.PADDLE_MODEL_KIND, a.ERROR_TYPE),
+    _PREDICTION_SECONDS,
+)
+PREDICTION_BATCH_SIZE: Final = Metric(
+    "paddle.prediction.batch_size",
+    "histogram",
+    "{row}",
+    "Rows that a prediction was given at once.",
+    (a.PADDLE_MODEL_NAME, a.PADDLE_MODEL_KIND),
+    _ROWS,
+)
+PIPELINE_DURATION: Final = Metric(
+    "paddle.pipeline.duration",
+    "histogram",
+    "s",
+    "How long a pipeline call worked, failed ones included; not the time between two results that are asked for.",
+    (a.PADDLE_PIPELINE_NAME, a.PADDLE_PIPELINE_LIBRARY, a.ERROR_TYPE),
+    _PIPELINE_SECONDS,
+)
 MODEL_LOAD_DURATION: Final = Metric(
     "paddle.model.load.duration",
     "histogram",
@@ -162,8 +194,8 @@ MODEL_STATE: Final = Metric(
     "paddle.model.state",
     "observable_up_down_counter",
     "1",
-    "How many models of this name are in this state.",
-    (a.PADDLE_MODEL_NAME, a.PADDLE_MODEL_STATE),
+    "How many models of this name and kind are in this state.",
+    (a.PADDLE_MODEL_NAME, a.PADDLE_MODEL_KIND, a.PADDLE_MODEL_STATE),
 )
 
 ALL: Final = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))

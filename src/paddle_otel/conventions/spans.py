@@ -21,6 +21,16 @@ def detokenize(tokenizer_class: str) -> str:
     return f"detokenize {tokenizer_class}"
 
 
+def predict(model: str) -> str:
+    """Name a prediction: ``predict {model}``, with ``unknown`` for a model that was loaded unseen."""
+    return f"predict {model}"
+
+
+def pipeline(name: str) -> str:
+    """Name a pipeline call."""
+    return f"pipeline {name}"
+
+
 def load_model(model: str | None) -> str:
     """Name a load: ``load_model {model}``, only ``load_model`` when the model is unknown."""
     return f"load_model {model}" if model else "load_model"

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import Observation
 
 from paddle_otel import instruments
@@ -18,7 +18,7 @@ from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.conventions.stability import GenAINames, genai_names
 from paddle_otel.forking import call_in_forked_child
-from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.operations.meters import Meters
 
 if TYPE_CHECKING:
     from paddle_otel.operations.generation import Generation
@@ -46,19 +46,19 @@ class GenerationMetrics:
     """The instruments of generations on one meter.
 
     Args:
-        telemetry: Where they are created.
+        meters: Where they are created.
     """
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        meter = telemetry.meter
-        self._client = _ClientMetrics(telemetry)
+    def __init__(self, meters: Meters) -> None:
+        meter = meters.meter
+        self._client = _ClientMetrics(meters)
         self._request_duration = instruments.histogram(meter, m.SERVER_REQUEST_DURATION)
         self._time_to_first_token = instruments.histogram(meter, m.SERVER_TIME_TO_FIRST_TOKEN)
         self._time_per_output_token = instruments.histogram(meter, m.SERVER_TIME_PER_OUTPUT_TOKEN)
         self._reset()
-        telemetry.observable(m.REQUEST_ACTIVE, self._observe_active)
-        telemetry.observable(m.TOKENS, self._observe_tokens)
-        telemetry.observable(m.KV_CACHE_SIZE, self._observe_cache)
+        meters.observable(m.REQUEST_ACTIVE, self._observe_active)
+        meters.observable(m.TOKENS, self._observe_tokens)
+        meters.observable(m.KV_CACHE_SIZE, self._observe_cache)
         call_in_forked_child(self._reset)
 
     def _reset(self) -> None:
@@ -116,6 +116,32 @@ class GenerationMetrics:
         self._client.record_duration(attributes, timing.duration, context)
         self._request_duration.record(timing.duration, attributes, context)
 
+    def count_input(self, model: str | None, tokens: int) -> None:
+        """Count tokens that a model read without generating any.
+
+        Args:
+            model: Its name, if known.
+            tokens: Padding excluded.
+        """
+        with self._lock:
+            self._add(a.TOKEN_TYPE_INPUT, model, tokens)
+
+    def record_embeddings(self, model: str | None, input_tokens: int | None, seconds: float, error: str | None) -> None:
+        """Record a call that made embeddings; its tokens are counted by :meth:`count_input`.
+
+        Args:
+            model: Name of the model, if known.
+            input_tokens: Padding excluded, ``None`` when unknown.
+            seconds: How long it took.
+            error: ``error.type`` of a failure, ``None`` for success.
+        """
+        attributes = _identity(a.OPERATION_EMBEDDINGS, model)
+        context = get_current()
+        self._client.record_tokens(attributes, input_tokens, None, context)
+        if error is not None:
+            attributes = {**attributes, a.ERROR_TYPE: error}
+        self._client.record_duration(attributes, seconds, context)
+
     def _count_ended(self, generation: "Generation", input_tokens: int | None, output_tokens: int | None) -> None:
         model = generation.request.model
         rest = 0 if output_tokens is None else output_tokens - generation.live_output_tokens
@@ -164,13 +190,13 @@ class GenerationMetrics:
 class _ClientMetrics:
     """The two ``gen_ai.client.*`` metrics under the names that were chosen."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, meters: Meters) -> None:
         names = genai_names()
-        meter = telemetry.meter
+        meter = meters.meter
         durations = _chosen(names, m.CLIENT_OPERATION_DURATION, m.CLIENT_INFERENCE_DURATION)
         self._durations = [instruments.histogram(meter, metric) for metric in durations]
         self._usage = instruments.histogram(meter, m.CLIENT_TOKEN_USAGE) if names.published else None
-        self._latest = _LatestTokenMetrics(telemetry) if names.latest else None
+        self._latest = _LatestTokenMetrics(meters) if names.latest else None
 
     def record_duration(self, attributes: dict[str, str], seconds: float, context: Context) -> None:
         for duration in self._durations:
@@ -192,8 +218,8 @@ class _ClientMetrics:
 class _LatestTokenMetrics:
     """Token metrics under the names after v1.41: a histogram and a counter per direction."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        meter = telemetry.meter
+    def __init__(self, meters: Meters) -> None:
+        meter = meters.meter
         self._instruments = {
             a.TOKEN_TYPE_INPUT: (
                 instruments.histogram(meter, m.CLIENT_INFERENCE_INPUT_TOKENS),

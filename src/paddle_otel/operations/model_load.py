@@ -4,14 +4,16 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 
 from paddle_otel import instruments
 from paddle_otel.conventions import attributes as a
@@ -20,18 +22,33 @@ from paddle_otel.conventions import spans
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.errors import error_type
+from paddle_otel.operations.meters import Meters
 from paddle_otel.operations.telemetry import Telemetry
 
 MAXIMUM_MODELS: Final = 200
-"""Model names whose state is told apart; further ones are not reported."""
+"""Models (by kind and name) whose state is told apart; further ones are not reported."""
 
 _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_load", default=False)
+_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 _STATES: Final = (a.STATE_LOADING, a.STATE_READY, a.STATE_FAILED, a.STATE_UNLOADED)
 
 
 def inside_model_load() -> ContextVar[bool]:
     """Return the variable that is true while a load is being observed; inner loads are part of it."""
     return _inside
+
+
+class LoadMetrics:
+    """The instruments of model loads.
+
+    Args:
+        meters: Where they are created.
+    """
+
+    def __init__(self, meters: Meters) -> None:
+        self.duration: Final = instruments.histogram(meters.meter, m.MODEL_LOAD_DURATION)
+        self.states: Final = ModelStates()
+        meters.observable(m.MODEL_STATE, self.states.observe)
 
 
 class ModelLoads:
@@ -42,41 +59,56 @@ class ModelLoads:
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
-        self.telemetry = telemetry
-        self.duration = instruments.histogram(telemetry.meter, m.MODEL_LOAD_DURATION)
-        self.states = ModelStates()
-        telemetry.observable(m.MODEL_STATE, self.states.observe)
+        self.telemetry: Final = telemetry
+        self.metrics: Final = telemetry.meters.shared(LoadMetrics)
 
     @guarded("starting a model load span")
-    def start(self, name: str | None, kind: str, class_name: str) -> "ModelLoad":
+    def start(
+        self,
+        name: str | None,
+        kind: str,
+        class_name: str | None = None,
+        attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES,
+    ) -> "ModelLoad":
         """Start the span and make it current.
 
         Args:
             name: The model's name, if known.
-            kind: ``pretrained_model`` or ``tokenizer``.
-            class_name: The class that was asked to load.
+            kind: One of the ``KIND_*`` values of :mod:`paddle_otel.conventions.attributes`.
+            class_name: The class that was asked to load, where there is one.
+            attributes: More span attributes, only those that are known.
 
         Returns:
             The load, or ``None`` when telemetry failed.
         """
-        return ModelLoad(self, name, kind, class_name)
+        return ModelLoad(self, name, kind, class_name, attributes)
 
 
 class ModelLoad:
     """One load; exactly one of :meth:`finish` and :meth:`fail` ends it."""
 
-    def __init__(self, loads: ModelLoads, name: str | None, kind: str, class_name: str) -> None:
+    def __init__(
+        self,
+        loads: ModelLoads,
+        name: str | None,
+        kind: str,
+        class_name: str | None,
+        attributes: Mapping[str, AttributeValue],
+    ) -> None:
         self._loads = loads
         self._name = name
         self._kind = kind
         self._attributes = {a.PADDLE_MODEL_KIND: kind}
         if name:
             self._attributes[a.PADDLE_MODEL_NAME] = name
+        span_attributes: dict[str, AttributeValue] = {**attributes, **self._attributes}
+        if class_name:
+            span_attributes[a.PADDLE_MODEL_CLASS] = class_name
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
         self._span: Span = loads.telemetry.tracer.start_span(
             spans.load_model(name),
-            attributes={**self._attributes, a.PADDLE_MODEL_CLASS: class_name},
+            attributes=span_attributes,
             start_time=self._start_unix_ns,
         )
         self._context = trace.set_span_in_context(self._span)
@@ -92,7 +124,7 @@ class ModelLoad:
         """
         with guard("recording a model load"):
             self._move(a.STATE_LOADING, a.STATE_READY)
-            if self._kind == a.KIND_PRETRAINED_MODEL:
+            if self._has_state():
                 finalizer = weakref.finalize(loaded, self._move, a.STATE_READY, a.STATE_UNLOADED)
                 finalizer.atexit = False
         self._end(None)
@@ -113,21 +145,24 @@ class ModelLoad:
         with guard("recording the duration of a model load"):
             if error is not None:
                 self._attributes[a.ERROR_TYPE] = error_type(error)
-            self._loads.duration.record(elapsed_ns / 1e9, self._attributes, self._context)
+            self._loads.metrics.duration.record(elapsed_ns / 1e9, self._attributes, self._context)
         with guard("ending a model load span"):
             self._span.end(self._start_unix_ns + elapsed_ns)
 
     def _move(self, old: str | None, new: str) -> None:
+        if self._name and self._has_state():
+            self._loads.metrics.states.move((self._kind, self._name), old, new)
+
+    def _has_state(self) -> bool:
         # Tokenizers have no state of their own worth watching: they hold no device memory.
-        if self._name and self._kind == a.KIND_PRETRAINED_MODEL:
-            self._loads.states.move(self._name, old, new)
+        return self._kind != a.KIND_TOKENIZER
 
 
 class ModelStates:
-    """How many models of each name are in each state."""
+    """How many models of each kind and name are in each state."""
 
     def __init__(self) -> None:
-        self._models: dict[str, Counter[str]] = {}
+        self._models: dict[tuple[str, str], Counter[str]] = {}
         self._make_lock()
         call_in_forked_child(self._make_lock)
 
@@ -136,12 +171,12 @@ class ModelStates:
         # In a forked child only the lock is new: the models are in its memory too.
         self._lock = threading.RLock()
 
-    def move(self, name: str, old: str | None, new: str) -> None:
-        """Move one model of this name from a state (``None``: it is new) to another."""
+    def move(self, model: tuple[str, str], old: str | None, new: str) -> None:
+        """Move one model of this kind and name from a state (``None``: it is new) to another."""
         with self._lock:
-            if name not in self._models and len(self._models) >= MAXIMUM_MODELS:
+            if model not in self._models and len(self._models) >= MAXIMUM_MODELS:
                 return
-            states = self._models.setdefault(name, Counter())
+            states = self._models.setdefault(model, Counter())
             if old is not None:
                 states[old] -= 1
             states[new] += 1
@@ -149,8 +184,8 @@ class ModelStates:
     def observe(self) -> Iterable[Observation]:
         """Return one observation per model and state."""
         with self._lock:
-            counts = {name: dict(states) for name, states in self._models.items()}
-        for name, states in counts.items():
+            counts = {model: dict(states) for model, states in self._models.items()}
+        for (kind, name), states in counts.items():
             for state in _STATES:
-                attributes = {a.PADDLE_MODEL_NAME: name, a.PADDLE_MODEL_STATE: state}
+                attributes = {a.PADDLE_MODEL_NAME: name, a.PADDLE_MODEL_KIND: kind, a.PADDLE_MODEL_STATE: state}
                 yield Observation(states.get(state, 0), attributes)

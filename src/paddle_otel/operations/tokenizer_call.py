@@ -12,8 +12,10 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.guard import guarded
+from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
+from paddle_otel.operations.meters import Meters
 from paddle_otel.operations.telemetry import Telemetry
 
 Direction = Literal["encode", "decode"]
@@ -45,6 +47,18 @@ class Timer:
         return (self.end_ns - self.start_ns) / 1e9
 
 
+class TokenizerMetrics:
+    """The histograms of tokenizer calls.
+
+    Args:
+        meters: Where they are created.
+    """
+
+    def __init__(self, meters: Meters) -> None:
+        self.duration: Final = meters.deferred_histogram(m.TOKENIZER_DURATION)
+        self.tokens: Final = meters.deferred_histogram(m.TOKENIZER_TOKENS)
+
+
 class TokenizerCalls:
     """Records tokenizer calls of one instrumentor.
 
@@ -54,8 +68,7 @@ class TokenizerCalls:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._duration = telemetry.deferred_histogram(m.TOKENIZER_DURATION)
-        self._tokens = telemetry.deferred_histogram(m.TOKENIZER_TOKENS)
+        self._metrics = telemetry.meters.shared(TokenizerMetrics)
 
     @guarded("recording a tokenizer call")
     def record(
@@ -76,16 +89,16 @@ class TokenizerCalls:
             error: What it raised, if it did.
         """
         attributes = _attributes(tokenizer_class, direction, None if error is None else error_type(error))
-        self._duration.record(timer.seconds, attributes)
+        self._metrics.duration.record(timer.seconds, attributes)
         if tokens is not None:
-            self._tokens.record(tokens, attributes)
+            self._metrics.tokens.record(tokens, attributes)
         # Inside a generation a streamer decodes once or twice per token: thousands of spans that nobody reads.
         if trace.get_current_span().is_recording() and current_generation() is None:
             span = self._start_span(tokenizer_class, direction, timer, tokens)
             if error is not None:
                 span.set_attribute(a.ERROR_TYPE, attributes[a.ERROR_TYPE])
                 span.set_status(Status(StatusCode.ERROR, attributes[a.ERROR_TYPE]))
-            span.end(_unix_ns(timer.end_ns))
+            span.end(unix_ns(timer.end_ns))
 
     def _start_span(self, tokenizer_class: str, direction: Direction, timer: "Timer", tokens: int | None) -> Span:
         name = spans.tokenize if direction == a.DIRECTION_ENCODE else spans.detokenize
@@ -93,12 +106,8 @@ class TokenizerCalls:
         if tokens is not None:
             attributes[a.PADDLE_TOKENIZER_TOKENS] = tokens
         return self._telemetry.tracer.start_span(
-            name(tokenizer_class), attributes=attributes, start_time=_unix_ns(timer.start_ns)
+            name(tokenizer_class), attributes=attributes, start_time=unix_ns(timer.start_ns)
         )
-
-
-def _unix_ns(perf_ns: int) -> int:
-    return time.time_ns() - (time.perf_counter_ns() - perf_ns)
 
 
 @lru_cache(maxsize=256)

@@ -34,7 +34,8 @@ def start(loads: ModelLoads, name: str | None = "Qwen2-0.5B", kind: str = "pretr
 def states(recorder: Recorder, name: str = "Qwen2-0.5B") -> dict[str, float]:
     """Return the models of a name by state."""
     points = [p for p in recorder.points("paddle.model.state") if p.attributes["paddle.model.name"] == name]
-    assert all(set(point.attributes) == {"paddle.model.name", "paddle.model.state"} for point in points)
+    keys = {"paddle.model.name", "paddle.model.kind", "paddle.model.state"}
+    assert all(set(point.attributes) == keys for point in points)
     return {point.attributes["paddle.model.state"]: point.value for point in points}
 
 
@@ -131,7 +132,7 @@ def test_a_result_without_weak_references(recorder: Recorder, loads: ModelLoads,
 def test_broken_instruments_cost_no_span(recorder: Recorder, loads: ModelLoads, telemetry_trouble: Any) -> None:
     """A histogram that raises leaves the span ended and the caller's context restored."""
     telemetry_trouble.expected = True
-    setattr(loads.duration, "record", raising(RuntimeError("broken")))  # noqa: B010 - not assignable for pyright
+    setattr(loads.metrics.duration, "record", raising(RuntimeError("broken")))  # noqa: B010 - not assignable for pyright
     start(loads).finish(Model())
     start(loads).fail(ValueError())
     assert len(recorder.spans("load_model Qwen2-0.5B")) == 2

@@ -26,7 +26,7 @@ def calls(recorder: Recorder) -> TokenizerCalls:
 def calls_on(recorder: Recorder) -> TokenizerCalls:
     """Return tokenizer calls beside the observable instrument that they need."""
     telemetry = telemetry_on(recorder)
-    telemetry.observable(m.TOKENS, lambda: ())
+    telemetry.meters.observable(m.TOKENS, lambda: ())
     return TokenizerCalls(telemetry)
 
 

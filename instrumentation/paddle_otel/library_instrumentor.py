@@ -1,33 +1,38 @@
-"""The instrumentor that PaddleNLP's and PaddleFormers' share."""
+"""What all instrumentors that patch a library have in common."""
 
 # Paddle 2.6.2 exports its own old zlib symbols: a program whose first zlib import comes after Paddle crashes at its
 # first decompression (gzip over OTLP, pyarrow). Importing it here, before Paddle, is harmless and prevents that.
 import zlib as _zlib
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
-from typing import Any, ClassVar, Final
-from weakref import WeakKeyDictionary
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
-from opentelemetry import metrics
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
-from opentelemetry.metrics import MeterProvider, NoOpMeterProvider
 
 from paddle_otel.guard import guard
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.patching import Patch, PatchSet
-from paddle_otel.pretrained.handlers import Handlers
 from paddle_otel.settings import Settings
 
 ZLIB_VERSION: Final = _zlib.ZLIB_VERSION
 """Version of the zlib that was loaded before Paddle."""
 
-# Stands for the global provider, which is one and the same before and after an SDK is set: instruments that were
-# created before pass on to it.
-_GLOBAL: Final[MeterProvider] = NoOpMeterProvider()
+
+class Reporting(Protocol):
+    """What the wrappers of an instrumentor share; it knows at least where they report to."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Tracer and instruments."""
+        ...
 
 
-class PretrainedInstrumentor(BaseInstrumentor):
-    """Patches one library of pretrained models.
+H = TypeVar("H", bound=Reporting)
+
+
+class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
+    """Patches one library.
 
     Subclasses name the scope and give the table of patches. State lives on the class: ``BaseInstrumentor`` is a
     singleton whose ``__init__`` runs again at every construction.
@@ -35,14 +40,18 @@ class PretrainedInstrumentor(BaseInstrumentor):
 
     scope: ClassVar[str]
     patch_set: ClassVar[PatchSet]
-    handlers_by_provider: ClassVar["WeakKeyDictionary[MeterProvider, Handlers]"]
+    reporting: ClassVar["WeakSet[Telemetry]"] = WeakSet()
 
     def instrumentation_dependencies(self) -> Collection[str]:
         """Return nothing: the library is patched when the program imports it, whichever distribution it came in."""
         return ()
 
     @abstractmethod
-    def patches(self, handlers: Handlers) -> Iterable[Patch]:
+    def handlers(self, telemetry: Telemetry) -> H:
+        """Make what the wrappers share."""
+
+    @abstractmethod
+    def patches(self, handlers: H) -> Iterable[Patch]:
         """Return what is patched."""
 
     def _instrument(self, **kwargs: Any) -> None:
@@ -55,18 +64,15 @@ class PretrainedInstrumentor(BaseInstrumentor):
     def _uninstrument(self, **_: Any) -> None:
         with guard(f"switching off {self.scope}"):
             self.patch_set.undo()
-            for handlers in tuple(self.handlers_by_provider.values()):
-                handlers.telemetry.active = False
+            for telemetry in tuple(self.reporting):
+                if telemetry.scope == self.scope:
+                    telemetry.stop()
 
-    def _handlers(self, providers: dict[str, Any], settings: Settings) -> Handlers:
-        # Instruments are created once per meter provider: a second observable of one name silently loses its callback.
-        given: MeterProvider | None = providers.get("meter_provider")
-        if given is metrics.get_meter_provider():
-            given = None
-        handlers = self.handlers_by_provider.get(given or _GLOBAL)
-        if handlers is None:
-            handlers = Handlers.on(Telemetry(self.scope, providers.get("tracer_provider"), given, settings))
-            self.handlers_by_provider[given or _GLOBAL] = handlers
-        handlers.telemetry.use(providers.get("tracer_provider"), settings)
-        handlers.telemetry.active = True
+    def _handlers(self, providers: dict[str, Any], settings: Settings) -> H:
+        tracer_provider = providers.get("tracer_provider")
+        telemetry = Telemetry(self.scope, tracer_provider, providers.get("meter_provider"), settings)
+        # What the wrappers remember (models' names, say) outlives switching off and on again, as long as its provider.
+        handlers = telemetry.meters.keep(type(self), lambda: self.handlers(telemetry))
+        handlers.telemetry.use(tracer_provider, settings)
+        self.reporting.add(handlers.telemetry)
         return handlers

@@ -1,0 +1,27 @@
+"""What the wrappers of this instrumentor share."""
+
+from dataclasses import dataclass
+
+from paddle_otel.operations.model_load import ModelLoads
+from paddle_otel.operations.pipeline import Pipelines
+from paddle_otel.operations.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class PaddleXHandlers:
+    """Where the wrappers report to.
+
+    Attributes:
+        telemetry: Tracer and instruments.
+        pipelines: Calls of pipelines and single models.
+        loads: Loads of pipelines and single models.
+    """
+
+    telemetry: Telemetry
+    pipelines: Pipelines
+    loads: ModelLoads
+
+    @classmethod
+    def on(cls, telemetry: Telemetry) -> "PaddleXHandlers":
+        """Create the instruments on a telemetry."""
+        return cls(telemetry=telemetry, pipelines=Pipelines(telemetry), loads=ModelLoads(telemetry))
