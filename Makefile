@@ -16,7 +16,7 @@ ARGS :=
 UPGRADE :=
 BENCH_JSON := build/benchmarks.json
 
-STACKS := formers paddlenlp3 paddlenlp2
+STACKS := formers paddlenlp3 paddlenlp2 paddleocr paddle32 paddle31 paddle30
 VERSIONS := 3.10 3.11 3.12 3.13
 $(if $(filter $(STACK),$(STACKS)),,$(error STACK=$(STACK) is none of: $(STACKS)))
 $(if $(filter-out $(VERSIONS),$(PYTHON)),$(error PYTHON=$(PYTHON) is none of: $(VERSIONS)))
@@ -46,18 +46,28 @@ CORE_ENV := .venv/core$(if $(BOUNDS),-$(BOUNDS))$(suffix)
 PYTHONS := 3.11 3.12 3.10 3.13
 PYTHONS_paddlenlp3 := 3.11 3.12 3.10
 PYTHONS_paddlenlp2 := 3.11 3.12 3.10
+PYTHONS_paddleocr := 3.11 3.12 3.10
+# The real models that a stack's tests run, each a package that is locked and installed without its dependencies.
+MODELS_formers := model
+MODELS_paddlenlp3 := model
+MODELS_paddlenlp2 := model
+MODELS_paddleocr := ocr-model
 # Of an environment's name: its lock, the Python versions that may serve it (best first), and all its locked files.
 lock = $(or $(strip $(foreach v,$(VERSIONS),$(patsubst %-$v,%,$(filter %-$v,$1)))),$1)
 asked = $(strip $(foreach v,$(VERSIONS),$(if $(filter %-$v,$1),$v)))
 allowed = $(or $(PYTHONS_$(call lock,$1)),$(PYTHONS))
 pythons = $(if $(call asked,$1),$(filter $(call asked,$1),$(call allowed,$1)),$(call allowed,$1))
-locked = $(LOCKS)/$(call lock,$1).txt $(if $(call is_stack,$1),$(LOCKS)/model.txt)
+locked = $(patsubst %,$(LOCKS)/%.txt,$(call lock,$1) $(MODELS_$(call lock,$1)))
 is_stack = $(filter $(STACKS),$(call lock,$1))
 
 # ---- Which tests run where; a folder that is not there yet is left out ----
-TESTS_paddlenlp3 := library
-TESTS_paddlenlp2 := library
-TESTS_formers := unit library end_to_end backends packaging docs
+TESTS_formers := unit library inference end_to_end backends packaging docs
+TESTS_paddlenlp3 := library docs
+TESTS_paddlenlp2 := library inference
+TESTS_paddleocr := pipelines inference docs
+TESTS_paddle32 := inference
+TESTS_paddle31 := inference
+TESTS_paddle30 := inference
 TESTS := $(wildcard $(addprefix tests/,$(TESTS_$(STACK))))
 
 .PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler disk-tools
@@ -114,10 +124,13 @@ lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRA
 	@$(compile) $(PROJECT) formers.in -c core.txt -o formers.txt
 	@$(compile) $(PROJECT) paddlenlp3.in -c core.txt -o paddlenlp3.txt
 	@$(compile) $(PROJECT) paddlenlp2.in -c core.txt --overrides paddlenlp2.overrides.in -o paddlenlp2.txt
+	@$(compile) $(PROJECT) paddleocr.in -c core.txt -o paddleocr.txt
+	@$(foreach stack,paddle32 paddle31 paddle30,$(compile) $(PROJECT) $(stack).in -c core.txt -o $(stack).txt;)
 	@$(compile) $(EXAMPLE)/requirements.in -c formers.txt -o $(EXAMPLE)/requirements.txt
 	@$(compile) $(PROJECT) peers.in -c core.txt -o peers.txt
 	@$(compile) lint.in -c core.txt -o lint.txt
 	@$(compile) model.in --no-deps -o model.txt
+	@$(compile) ocr-model.in --no-deps -o ocr-model.txt
 	@$(compile) uv.in -o uv.txt
 PROJECT := ../../pyproject.toml --extra otlp
 EXAMPLE := ../../docs/examples/chat_server

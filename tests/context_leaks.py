@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from opentelemetry import context as otel_context
 
-from paddle_otel.operations import generation, model_load, tokenizer_call
+from paddle_otel.operations import generation, model_load, prediction, tokenizer_call
 
 
 @pytest.fixture(autouse=True)
@@ -15,10 +15,14 @@ def nothing_left_in_the_context() -> Iterator[None]:
     token = otel_context.attach(before)
     yield
     current = generation._current  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - only a test ever puts it back
-    inside = (tokenizer_call.inside_tokenizer_call(), model_load.inside_model_load())
+    inside = (
+        tokenizer_call.inside_tokenizer_call(),
+        model_load.inside_model_load(),
+        prediction.inside_model_call(),
+    )
     left = [otel_context.get_current() != before, current.get() is not None, *(flag.get() for flag in inside)]
     otel_context.detach(token)
     current.set(None)
     for flag in inside:
         flag.set(False)
-    assert not any(left), "a span, a generation, a tokenizer call or a load is still current"
+    assert not any(left), "a span, a generation, a model call, a tokenizer call or a load is still current"

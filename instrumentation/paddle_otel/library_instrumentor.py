@@ -14,6 +14,7 @@ from paddle_otel.guard import guard
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.patching import Patch, PatchSet
 from paddle_otel.settings import Settings
+from paddle_otel.untranslated import untranslated_patches
 
 ZLIB_VERSION: Final = _zlib.ZLIB_VERSION
 """Version of the zlib that was loaded before Paddle."""
@@ -59,7 +60,8 @@ class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
         with guard(f"switching on {self.scope}"):
             settings = Settings.from_environment()
             if settings.enabled:
-                self.patch_set.apply(self.patches(self._handlers(kwargs, settings)))
+                patches = self.patches(self._handlers(kwargs, settings))
+                self.patch_set.apply([*patches, *untranslated_patches()])
 
     def _uninstrument(self, **_: Any) -> None:
         with guard(f"switching off {self.scope}"):
@@ -72,7 +74,11 @@ class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
         tracer_provider = providers.get("tracer_provider")
         telemetry = Telemetry(self.scope, tracer_provider, providers.get("meter_provider"), settings)
         # What the wrappers remember (models' names, say) outlives switching off and on again, as long as its provider.
-        handlers = telemetry.meters.keep(type(self), lambda: self.handlers(telemetry))
+        try:
+            handlers = telemetry.meters.keep(type(self), lambda: self.handlers(telemetry))
+        except BaseException:
+            telemetry.stop()
+            raise
         handlers.telemetry.use(tracer_provider, settings)
         self.reporting.add(handlers.telemetry)
         return handlers

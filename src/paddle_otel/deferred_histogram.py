@@ -33,19 +33,25 @@ class DeferredHistogram:
             call :meth:`flush`: the SDK calls those first and reads the other instruments after them, so what is
             recorded there is part of the same collection.
         metric: A metric of the kind ``histogram``.
+        defers: Whether such a callback exists; without one values are recorded at once, until :meth:`begin_to_defer`.
     """
 
-    def __init__(self, meter: Meter, metric: Metric) -> None:
+    def __init__(self, meter: Meter, metric: Metric, *, defers: bool = True) -> None:
         self._histogram: Histogram = instruments.histogram(meter, metric)
+        self._defers = defers
         self._queue: deque[tuple[float, Mapping[str, str]]] = deque()
         call_in_forked_child(self._reset)
 
     def _reset(self) -> None:
         self._queue.clear()  # the parent reports these
 
+    def begin_to_defer(self) -> None:
+        """Leave values for :meth:`flush` from now on: there is a callback that calls it."""
+        self._defers = True
+
     def record(self, value: float, attributes: Mapping[str, str]) -> None:
         """Record a value, now or at the next collection. The attributes must not change afterwards."""
-        if len(self._queue) < MAXIMUM_QUEUED:
+        if self._defers and len(self._queue) < MAXIMUM_QUEUED:
             self._queue.append((value, attributes))
         else:
             self._histogram.record(value, attributes, _NO_SPAN)

@@ -118,7 +118,8 @@ class _Applied:
         self._was_own = name in vars(owner)
         self._active = True
         self._wrapper = wrapper
-        self._installed = _PatchedFunction(original, self._call, owner, name)
+        kind = _PatchedCall if name == "__call__" else _PatchedFunction
+        self._installed = kind(original, self._call, owner, name)
         setattr(owner, name, self._installed)
 
     def _call(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -188,6 +189,16 @@ class _PatchedFunction(_FunctionWrapper):
 
     def __deepcopy__(self, _: dict[int, Any]) -> Any:
         return self
+
+
+class _PatchedCall(_PatchedFunction):
+    """A patched ``__call__``: seen by calls of instances, not by those who ask the class for it.
+
+    Paddle's tracer takes the function that it gets from a class apart and cannot take a wrapper apart.
+    """
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self.__wrapped__ if instance is None else _FunctionWrapper.__get__(self, instance, owner)
 
 
 def _resolve(module: ModuleType | None, path: str) -> tuple[Any, str]:

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import bench_generate
 import bench_import
+import bench_predict
 import bench_sampler
 from rows import Row, table, write_json
 
@@ -18,7 +19,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("build/benchmarks.json"))
     arguments = parser.parse_args()
-    rows: list[Row] = [*bench_import.run(), *bench_generate.run(), *bench_sampler.run()]
+    rows: list[Row] = [*bench_import.run(), *bench_generate.run(), *bench_predict.run(), *bench_sampler.run()]
     sys.stdout.write(f"Python {platform.python_version()}, {platform.machine()}\n{table(rows)}\n")
     write_json(rows, arguments.json)
     sys.stdout.write(f"Figures: {arguments.json}\n")

@@ -1,11 +1,20 @@
 """Finds the code blocks of the documentation."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+# The stack in whose environment the blocks of a page are executed. All other pages: in the default stack.
+STACK_OF_PAGE = {"docs/paddlenlp.md": "paddlenlp3", "docs/paddlex.md": "paddleocr"}
+DEFAULT_STACK = "formers"
+STACK = os.environ.get("TEST_STACK", "")
+"""The one in whose environment this is."""
+
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRAM = re.compile(r"# (?P<name>\w+\.py)\n")
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,22 @@ class Block:
     def name(self) -> str:
         """Page and line, for the test's id."""
         return f"{self.page}:{self.line}"
+
+    @property
+    def stack(self) -> str:
+        """The stack in which it is executed."""
+        return stack_of(self.page)
+
+    @property
+    def program(self) -> str | None:
+        """Name of the file that a Python program says it is, in a comment on its first line."""
+        found = _PROGRAM.match(self.code)
+        return found["name"] if found and self.language == "python" else None
+
+
+def stack_of(page: str) -> str:
+    """Return the stack in which the blocks of a page are executed; the page relative to the checkout."""
+    return STACK_OF_PAGE.get(page, DEFAULT_STACK)
 
 
 def pages() -> list[Path]:

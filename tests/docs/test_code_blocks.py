@@ -1,4 +1,7 @@
-"""Every code block of the documentation is executed, or named here with what executes it."""
+"""Every code block of the documentation is executed, or named here with what executes it.
+
+Each page belongs to one stack, and its blocks run in that stack's environment.
+"""
 
 import os
 import re
@@ -8,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.code_blocks import ROOT, Block, blocks, pages
+from docs.code_blocks import DEFAULT_STACK, ROOT, STACK, STACK_OF_PAGE, Block, blocks, pages
 from end_to_end.running import environment
 
 # Blocks that are a command for the checkout or for an installation, and where they are run.
@@ -27,10 +30,21 @@ RUN_ELSEWHERE = {
 LIMIT_S = 300
 
 # Pages repeat blocks (the two READMEs are equal in them): the same code runs once.
-_DISTINCT = {block.code: block for block in reversed(blocks())}
+_DISTINCT = {block.code: block for block in reversed(blocks()) if block.stack == STACK}
 _EXECUTED = [b for b in _DISTINCT.values() if b.code.splitlines()[0] not in RUN_ELSEWHERE and b.language != "text"]
-_PYTHON = [block for block in _EXECUTED if block.language == "python"]
-_SHELL = [block for block in _EXECUTED if block.language == "bash"]
+
+
+def test_every_page_runs_in_a_stack_whose_tests_include_the_documentation() -> None:
+    """The pages are those that exist, the stacks those of the Makefile and of ``.ci/run``; this run is one of them."""
+    stacks = {DEFAULT_STACK, *STACK_OF_PAGE.values()}
+    folders = dict(re.findall(r"^TESTS_(\w+) := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert {stack for stack, tested in folders.items() if "docs" in tested.split()} == stacks
+    assert {f"step make test STACK={stack}" for stack in stacks - {DEFAULT_STACK}} < set(steps)
+    assert "step make test" in steps
+    assert set(STACK_OF_PAGE) <= {str(page.relative_to(ROOT)) for page in pages()}
+    assert STACK in stacks
+    assert _EXECUTED
 
 
 def test_every_block_says_what_it_is() -> None:
@@ -46,25 +60,25 @@ def test_no_block_is_only_indented() -> None:
     assert not {name: lines for name, lines in found.items() if lines}
 
 
-@pytest.mark.parametrize("block", _PYTHON, ids=lambda block: block.name)
-def test_python_block_runs(block: Block, tmp_path: Path) -> None:
-    """It ends without an error, as a program of its own."""
-    _run([sys.executable, "-c", block.code], tmp_path)
-
-
-@pytest.mark.parametrize("block", _SHELL, ids=lambda block: block.name)
-def test_shell_block_runs(block: Block, tmp_path: Path) -> None:
-    """It ends with status 0 beside the program that the pages talk about."""
-    for name in ("answer.py", "server.py"):
-        (tmp_path / name).write_text(_program(), encoding="utf-8")
+@pytest.mark.parametrize("block", _EXECUTED, ids=lambda block: block.name)
+def test_block_runs(block: Block, tmp_path: Path) -> None:
+    """Python ends without an error as a program of its own, a command with status 0 beside its page's programs."""
+    if block.language == "python":
+        _run([sys.executable, "-c", block.code], tmp_path)
+        return
+    for name, code in _programs(block).items():
+        (tmp_path / name).write_text(code, encoding="utf-8")
     _run(["bash", "-euo", "pipefail", "-c", block.code], tmp_path)
 
 
-def _program() -> str:
-    (program,) = [
-        block.code for block in blocks() if block.page == "docs/getting-started.md" and "import paddle" in block.code
-    ]
-    return program
+def _programs(shell: Block) -> dict[str, str]:
+    programs = {one.program: one.code for one in blocks() if one.page == shell.page and one.program}
+    if shell.stack == DEFAULT_STACK:
+        # The program that all pages of this stack talk about.
+        start = [one.code for one in blocks() if one.page == "docs/getting-started.md"]
+        (answer,) = [code for code in start if "import paddle" in code]
+        programs = {"answer.py": answer, "server.py": answer, **programs}
+    return programs
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -1,23 +1,13 @@
 """The page that lists what is emitted follows the code."""
 
-import importlib.util
-from pathlib import Path
-from typing import Any
-
+from docs.generators import DOCS, generator
 from paddle_otel.conventions import attributes
 from paddle_otel.settings import PREFIX, Settings
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_the_page_is_the_one_the_code_makes() -> None:
     """``python docs/generate_telemetry.py`` would change nothing."""
-    spec = importlib.util.spec_from_file_location("generate_telemetry", DOCS / "generate_telemetry.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert (DOCS / "telemetry.md").read_text(encoding="utf-8") == module.page()
+    assert (DOCS / "telemetry.md").read_text(encoding="utf-8") == generator("generate_telemetry").page()
 
 
 def test_every_own_attribute_is_on_the_page() -> None:

@@ -2,14 +2,21 @@
 
 import importlib
 from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 
+from inference.programs import save_classifier
 from paddle_otel.inference import PaddleInferenceInstrumentor
 from recording import Recorder
+
+# Running a list of tensors crashes in Paddle 2 without anybody's patches.
+_PADDLE_2: Final = version("paddlepaddle").startswith("2.")
+collect_ignore: list[str] = ["test_predictor_lists.py"] if _PADDLE_2 else []
 
 # What Paddle warns about at its import and in its own calls; anything else fails a test.
 _WARNINGS_OF_PADDLE: Final = (
@@ -19,6 +26,8 @@ _WARNINGS_OF_PADDLE: Final = (
     "ignore:The distutils package is deprecated:DeprecationWarning",
     "ignore:invalid escape sequence:DeprecationWarning",
     "ignore:invalid escape sequence:SyntaxWarning",
+    "ignore:The Op.(feed|fetch). is not support to set device:UserWarning",
+    "ignore:The Attr.force_cpu. of Op.fill_constant. will be deprecated:UserWarning",
 )
 
 
@@ -32,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
 def paddle() -> Any:
     """Paddle."""
     return importlib.import_module("paddle")
+
+
+@pytest.fixture(scope="session")
+def classifier(paddle: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path, without extension, of a small program from rows of four features to rows of two scores."""
+    path = tmp_path_factory.mktemp("programs") / "scores" / "inference"
+    save_classifier(paddle, path)
+    return path
 
 
 @pytest.fixture(autouse=True)

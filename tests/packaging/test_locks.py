@@ -22,6 +22,10 @@ PYTHONS = {
     "formers": ("3.10", "3.11", "3.12", "3.13"),
     "paddlenlp3": ("3.10", "3.11", "3.12"),
     "paddlenlp2": ("3.10", "3.11", "3.12"),
+    "paddleocr": ("3.10", "3.11", "3.12"),
+    "paddle32": ("3.10", "3.11", "3.12", "3.13"),
+    "paddle31": ("3.10", "3.11", "3.12", "3.13"),
+    "paddle30": ("3.10", "3.11", "3.12", "3.13"),
 }
 
 ENVIRONMENTS = [(lock, python) for lock, pythons in PYTHONS.items() for python in pythons]

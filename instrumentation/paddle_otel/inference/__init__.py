@@ -1,4 +1,31 @@
-"""Traces and metrics for exported programs: ``paddle.inference``, ``paddle.jit`` and ``paddle.static``."""
+"""Traces and metrics for exported programs: ``paddle.inference``, ``paddle.jit`` and ``paddle.static``.
+
+Usage
+-----
+
+Put ``opentelemetry-instrument`` before the command that runs the program, or switch it on in code, before or after
+Paddle is imported:
+
+.. code:: python
+
+    from paddle_otel.inference import PaddleInferenceInstrumentor
+
+    PaddleInferenceInstrumentor().instrument()
+
+What is patched
+---------------
+
+- ``Predictor.run`` and the ``run`` and ``zero_copy_run`` of the predictors before Paddle 2.0: one prediction per call,
+  or one generation where the program generates a whole answer from token ids.
+- ``create_predictor``, ``create_paddle_predictor`` and ``PredictorPool``: one load, and the name that every run
+  carries. ``clone`` and ``retrieve`` pass the name on.
+- ``paddle.jit.load`` and the calls of what it gives: one load, one prediction per call outside training.
+- ``paddle.static.load_inference_model`` and ``Executor.run``: one load, one prediction per run of a program that is
+  given inputs and asked for outputs and does not train.
+
+A call inside another one of these, or inside a model's call, is part of the outer one. Inputs and outputs are never
+recorded; token counts are read where that copies nothing from a device.
+"""
 
 from collections.abc import Iterable
 from typing import ClassVar

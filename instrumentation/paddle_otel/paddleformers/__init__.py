@@ -25,6 +25,14 @@ What is patched
   ``apply_chat_template`` of a tokenizer that was constructed before instrumenting are not seen, because PaddleFormers
   keeps references to the original methods on each tokenizer.
 - ``from_pretrained`` of models and tokenizers: a ``load_model`` span, a duration, the model's state.
+- ``model(**inputs)``: the outermost call of a pretrained model that is neither part of ``generate`` nor of training is
+  a prediction, ``predict {model}``, with its duration, rows and tokens; the metrics always, the span where a trace is
+  being recorded or the call took long. Training is a model in training mode with gradients on: ``model.eval()`` and
+  ``paddle.no_grad()`` each make the call a prediction. A LoRA model is the model inside it.
+- ``encode`` of ``Qwen2SentenceEmbedding`` and ``Qwen3SentenceEmbedding``: the same, as ``embeddings {model}`` with the
+  ``gen_ai.client.*`` metrics.
+
+Paddle's tracer (``paddle.jit.to_static``) is told once to leave this project's and OpenTelemetry's files alone.
 
 No text and no token ids are recorded. ``uninstrument()`` restores every class as it was.
 

@@ -22,7 +22,12 @@ What is patched
 - Tokenizers (``__call__``, ``encode``, ``encode_plus``, ``batch_encode``, ``apply_chat_template``, ``decode``,
   ``batch_decode``): duration and token count of the outermost call; a span where a trace is being recorded, except
   inside ``generate``.
-- ``from_pretrained`` of models and tokenizers: a ``load_model`` span, a duration, the model's state.
+- A pretrained model called as ``model(**inputs)`` outside ``generate`` and training: one prediction per outermost call.
+- ``Taskflow``: one span ``pipeline {task}`` per outermost call, ``from_segments`` included, with the model and the
+  number of inputs and results, and ``paddle.pipeline.duration``. What runs in it is below it: tokenizers, generations,
+  predictions, and the program of a task that has one where the instrumentor of ``paddle.inference`` is on too.
+- ``from_pretrained`` of models and tokenizers and ``Taskflow(...)``: a ``load_model`` span, a duration, the state. The
+  program of a Taskflow goes by the name of the task's model.
 
 No text and no token ids are recorded. ``uninstrument()`` restores every class as it was.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from paddle_otel.operations.model_load import ModelLoads
 from paddle_otel.operations.pipeline import Pipelines
 from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.paddlex.pipeline_parts import PipelineParts
 
 
 @dataclass(frozen=True)
@@ -14,14 +15,21 @@ class PaddleXHandlers:
     Attributes:
         telemetry: Tracer and instruments.
         pipelines: Calls of pipelines and single models.
-        loads: Loads of pipelines and single models.
+        loads: Loads of pipelines.
+        parts: The models that belong to a pipeline.
     """
 
     telemetry: Telemetry
     pipelines: Pipelines
     loads: ModelLoads
+    parts: PipelineParts
 
     @classmethod
     def on(cls, telemetry: Telemetry) -> "PaddleXHandlers":
         """Create the instruments on a telemetry."""
-        return cls(telemetry=telemetry, pipelines=Pipelines(telemetry), loads=ModelLoads(telemetry))
+        return cls(
+            telemetry=telemetry,
+            pipelines=Pipelines(telemetry),
+            loads=ModelLoads(telemetry),
+            parts=PipelineParts(),
+        )

@@ -7,6 +7,7 @@ from typing import Any, Final
 from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.generation import Generation, current_generation
 from paddle_otel.operations.generation_facts import GenerationResponse
+from paddle_otel.operations.prediction import inside_model_call
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_request import generation_request, outer_request
 from paddle_otel.pretrained.generate_response import generation_response, prompt_only_response
@@ -39,7 +40,7 @@ class GenerateWrapper:
             return wrapped(*args, **kwargs)
         call = _ObservedCall.start(self._handlers, self._library, instance, args, kwargs)
         if call is None:
-            return wrapped(*args, **kwargs)
+            return _unobserved(wrapped, args, kwargs)
         args, kwargs = self._probed(args, kwargs, call.generation)
         try:
             result = wrapped(*args, **kwargs)
@@ -94,7 +95,7 @@ class OuterGenerateWrapper:
             return wrapped(*args, **kwargs)
         outer = _OuterCall.start(self._handlers, instance)
         if outer is None:
-            return wrapped(*args, **kwargs)
+            return _unobserved(wrapped, args, kwargs)
         token = _waiting_outer.set(outer)
         try:
             result = wrapped(*args, **kwargs)
@@ -105,6 +106,16 @@ class OuterGenerateWrapper:
         _waiting_outer.reset(token)
         outer.generation.finish(outer.response)
         return result
+
+
+def _unobserved(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    # The model is called once a step: without a generation around them these calls would pass for predictions.
+    inside = inside_model_call()
+    token = inside.set(True)
+    try:
+        return wrapped(*args, **kwargs)
+    finally:
+        inside.reset(token)
 
 
 class _ObservedCall:

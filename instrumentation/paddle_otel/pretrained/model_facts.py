@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
 _BYTES_PER_ELEMENT: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
@@ -11,6 +12,19 @@ _OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "sliding_window", "layer_types", "
 
 # Model types without num_key_value_heads in which every attention head has its own keys and values.
 _MULTI_HEAD_TYPES: Final = frozenset({"gpt", "opt"})
+
+# Classes whose forward returns one vector of a space that texts, pictures or sounds share, and nothing else of use. The
+# bare encoders they are made of (CLIPTextModel, BertModel) are not here: pooling their output is the caller's business.
+_EMBEDDING_CLASSES: Final = frozenset(
+    {
+        "CLIPTextModelWithProjection",
+        "CLIPVisionModelWithProjection",
+        "ChineseCLIPTextModelWithProjection",
+        "ChineseCLIPVisionModelWithProjection",
+        "ClapTextModelWithProjection",
+        "ClapAudioModelWithProjection",
+    }
+)
 
 
 class ParameterFacts(NamedTuple):
@@ -53,8 +67,13 @@ def parameter_facts(model: Any) -> ParameterFacts:
     """Read device and data type off the first parameter (a generator step, not a walk over the model)."""
     for _, parameter in model.named_parameters():
         device = str(parameter.place).removeprefix("Place(").removesuffix(")")
-        return ParameterFacts(device, str(parameter.dtype).rsplit(".", 1)[-1])
+        return ParameterFacts(device, _dtype_name(parameter.dtype))
     return ParameterFacts()
+
+
+@lru_cache(maxsize=64)
+def _dtype_name(dtype: Any) -> str:
+    return str(dtype).rsplit(".", 1)[-1]
 
 
 def reports_requests(model: Any) -> bool:
@@ -65,6 +84,11 @@ def reports_requests(model: Any) -> bool:
     """
     rank = getattr(getattr(model, "config", None), "tensor_parallel_rank", 0)
     return not (isinstance(rank, int) and rank > 0)
+
+
+def makes_embeddings(model: Any) -> bool:
+    """Tell whether calling the model makes embeddings; a subclass may do something else with them."""
+    return type(model).__name__ in _EMBEDDING_CLASSES
 
 
 def bytes_per_element(dtype: str | None) -> int | None:

@@ -84,7 +84,7 @@ class EncodeWrapper(TokenizerWrapper):
     def _record(self, call: _Call, result: Any, size: EncodedSize) -> None:
         self._record_tokens(call, size.tokens)
         templated = self._templates or self._is_templated(call.args[0] if call.args else call.kwargs.get("text"))
-        prompt = Prompt(templated, call.timer.seconds, size.rows, size.columns)
+        prompt = Prompt(templated, call.timer.seconds, size.rows, size.columns, size.tokens)
         self._handlers.prompts.remember_ids(result, size.ids, prompt)
 
     def _remember_templated(self, result: Any) -> None:

@@ -26,6 +26,9 @@ _current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_gener
 class Generation:
     """A generation from its start to its end; :meth:`start` it, then exactly one of :meth:`finish` and :meth:`fail`.
 
+    One that is made by its constructor may work in several parts, as a generator does, each between :meth:`enter` and
+    :meth:`leave`; in between nothing of it is in the caller's context.
+
     Args:
         telemetry: Where it goes.
         metrics: The instruments.
@@ -33,10 +36,12 @@ class Generation:
     """
 
     __slots__ = (
+        "_caller_context",
         "_context",
         "_context_token",
         "_current_token",
         "_first_step_ns",
+        "_inside",
         "_metrics",
         "_span",
         "_start_ns",
@@ -46,6 +51,7 @@ class Generation:
         "_telemetry",
         "_use",
         "_used",
+        "has_ended",
         "request",
     )
 
@@ -56,16 +62,17 @@ class Generation:
         self._steps = 0
         self._steps_are_certain = True
         self._first_step_ns = 0
+        self.has_ended = False
+        self._current_token: Token[Generation | None] | None = None
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
         self._use = self._begin_use(request)
         self._used: Mapping[str, AttributeValue] = {}
+        self._caller_context: Context = otel_context.get_current()
         self._span: Span = self._start_span()
-        self._context: Context = trace.set_span_in_context(self._span)
+        self._context: Context = trace.set_span_in_context(self._span, self._caller_context)
+        self._inside = self._context
         metrics.started(self)
-        # Last: what fails before this leaves nothing behind in the caller's context.
-        self._context_token = otel_context.attach(self._context)
-        self._current_token: Token[Generation | None] = _current.set(self)
 
     @classmethod
     @guarded("starting a generation span")
@@ -75,7 +82,33 @@ class Generation:
         Returns:
             The generation, or ``None`` when telemetry failed: the call then goes unobserved.
         """
-        return cls(telemetry, metrics, request)
+        generation = cls(telemetry, metrics, request)
+        generation.enter()  # last: what fails before this leaves nothing behind in the caller's context
+        return generation
+
+    def enter(self) -> None:
+        """Begin a part of the work, in this thread or task: current is its span, or what an earlier part left so."""
+        self._context_token = otel_context.attach(self._inside)
+        self._current_token = _current.set(self)
+
+    def leave(self) -> None:
+        """End a part of the work, where it began; without one it does nothing."""
+        token, self._current_token = self._current_token, None
+        if token is None:
+            return
+        # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
+        is_here = True
+        with guard("leaving a generation"):
+            try:
+                _current.reset(token)
+            except ValueError:
+                is_here = False  # this is another context than the one it was entered in, or a copy of that one
+        with guard("leaving the context of a generation"):
+            if is_here:
+                self._inside = otel_context.get_current()
+                otel_context.detach(self._context_token)
+            elif otel_context.get_current() is self._context:
+                otel_context.attach(self._caller_context)
 
     def adopt(self, inner: GenerationRequest) -> None:
         """Take over what an inner call knows of the request, as when a vision-language model calls a language model.
@@ -124,7 +157,7 @@ class Generation:
             extract: Reads the response; called once, may fail.
         """
         end_ns = time.perf_counter_ns()
-        self._leave()
+        self._stop()
         self._count_unseen_step(end_ns)
         try:
             response = attempt("reading the result of a generation", extract) or GenerationResponse()
@@ -141,7 +174,7 @@ class Generation:
             extract: Reads what is known all the same, for instance the prompt's length; called once, may fail.
         """
         end_ns = time.perf_counter_ns()
-        self._leave()
+        self._stop()
         kind = error_type(error)
         try:
             with guard("marking a failed generation"):
@@ -173,12 +206,9 @@ class Generation:
             start_time=self._start_unix_ns,
         )
 
-    def _leave(self) -> None:
-        # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
-        with guard("leaving a generation"):
-            _current.reset(self._current_token)
-        with guard("leaving the context of a generation"):
-            otel_context.detach(self._context_token)
+    def _stop(self) -> None:
+        self.leave()
+        self.has_ended = True
         with guard("counting a generation as ended"):
             self._metrics.stopped(self)
         with guard("ending the resource use of a generation"):
@@ -203,17 +233,20 @@ class Generation:
         self._steps += 1
 
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
-        timing = Timing(
-            duration=(end_ns - self._start_ns) / 1e9,
-            first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
-            per_token=self._seconds_per_token(end_ns),
-        )
+        timing = self._timing(end_ns)
         # In its own guard: a span processor that raises costs spans, not metrics.
         with guard("writing the span of a generation"):
             if self._span.is_recording():
                 self._span.set_attributes(self._response_attributes(response, timing, error))
                 self._write_children(end_ns)
         self._metrics.record(self, response, timing, error, self._context)
+
+    def _timing(self, end_ns: int) -> Timing:
+        return Timing(
+            duration=(end_ns - self._start_ns) / 1e9,
+            first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
+            per_token=self._seconds_per_token(end_ns),
+        )
 
     def _seconds_per_token(self, end_ns: int) -> float | None:
         if self._steps < 2 or not self._steps_are_certain:  # noqa: PLR2004 - a first one and one after it
@@ -231,9 +264,8 @@ class Generation:
             a.PADDLE_TIME_PER_OUTPUT_TOKEN: None if error else timing.per_token,
             a.PADDLE_KV_CACHE_SIZE: self.cache_bytes if self._steps_are_certain else None,
         }
-        if response.sequences_output_tokens is not None:
-            found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = sum(response.sequences_output_tokens)
-            found[a.PADDLE_SEQUENCES_OUTPUT_TOKENS] = response.sequences_output_tokens
+        found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = response.total_output_tokens
+        found[a.PADDLE_SEQUENCES_OUTPUT_TOKENS] = response.sequences_output_tokens
         found.update(self._used)
         return {key: value for key, value in found.items() if value is not None}
 
@@ -262,4 +294,6 @@ class Generation:
 
 def current_generation() -> "Generation | None":
     """Return the generation that this code runs inside of, if any."""
-    return _current.get()
+    generation = _current.get()
+    # What was begun inside a generation and outlives it, an asyncio task for instance, keeps its context.
+    return None if generation is None or generation.has_ended else generation

@@ -46,8 +46,16 @@ class GenerationResponse(NamedTuple):
         input_tokens: Prompt tokens, padding excluded, each prompt once.
         sequences_output_tokens: Per returned sequence, tokens through the first end-of-sequence token.
         finish_reasons: Per returned sequence.
+        output_tokens: Tokens of all sequences together, where it is not known which wrote how many.
     """
 
     input_tokens: int | None = None
     sequences_output_tokens: tuple[int, ...] | None = None
     finish_reasons: tuple[str, ...] | None = None
+    output_tokens: int | None = None
+
+    @property
+    def total_output_tokens(self) -> int | None:
+        """Tokens of all sequences together."""
+        outputs = self.sequences_output_tokens
+        return self.output_tokens if outputs is None else sum(outputs)

@@ -63,7 +63,8 @@ class GenerationMetrics:
 
     def _reset(self) -> None:
         # In a forked child: the parent reports its own tokens, and its generations do not go on here.
-        self._lock = threading.Lock()
+        # Reentrant: a finalizer may run at any point, and an abandoned generation or prediction ends in one.
+        self._lock = threading.RLock()
         self._in_flight: dict[int, Generation] = {}
         self._active_seen: set[tuple[str, str | None]] = set()
         self._cache_seen: set[str | None] = set()
@@ -103,8 +104,7 @@ class GenerationMetrics:
             context: The context with its span, for exemplars.
         """
         attributes = _attributes(generation)
-        outputs = response.sequences_output_tokens
-        output_tokens = None if outputs is None else sum(outputs)
+        output_tokens = response.total_output_tokens
         self._count_ended(generation, response.input_tokens, output_tokens)
         self._client.record_tokens(attributes, response.input_tokens, output_tokens, context)
         if timing.first_token is not None:
@@ -155,12 +155,13 @@ class GenerationMetrics:
         key = (token_type, model)
         if key not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
             key = (token_type, None)
-        self._tokens[key] = self._tokens.get(key, 0) + tokens
+        self._tokens.setdefault(key, 0)
+        self._tokens[key] += tokens  # no call in between, so no finalizer and no signal handler either
 
     def _observe_tokens(self) -> Iterable[Observation]:
         with self._lock:
-            totals = dict(self._tokens)
-            for generation in self._in_flight.values():
+            totals, in_flight = dict(self._tokens), tuple(self._in_flight.values())
+            for generation in in_flight:
                 key = (a.TOKEN_TYPE_OUTPUT, generation.request.model)
                 tokens = generation.live_output_tokens
                 if tokens:

@@ -41,7 +41,8 @@ class Meters:
         # Not the provider itself: this object is kept in a dictionary with the provider as its weak key.
         self.has_own_provider: Final = provider is not None
         self.meter: Final[Meter] = metrics.get_meter(SCOPE, VERSION, provider, SCHEMA_URL)
-        self._before_collection: list[Callable[[], None]] = []
+        self._deferred: list[DeferredHistogram] = []
+        self._has_observable = False
         self._kept: dict[object, object] = {}
         self._users: set[str] = set()
         self._make_lock()
@@ -80,20 +81,29 @@ class Meters:
         def callback(_: CallbackOptions) -> Iterable[Observation]:
             observations: list[Observation] = []
             # Also when switched off: what was measured before that is not lost.
-            with guard("recording what waited for a collection"):
-                for flush in self._before_collection:
-                    flush()
+            for histogram in tuple(self._deferred):
+                with guard("recording what waited for a collection"):
+                    histogram.flush()
             if self._users:
                 with guard(f"observing {metric.name}"):
                     observations.extend(observe())
             return observations
 
         instruments.observable(self.meter, metric, callback)
+        with self._lock:
+            self._has_observable = True
+            for histogram in self._deferred:
+                histogram.begin_to_defer()
 
     def deferred_histogram(self, metric: Metric) -> DeferredHistogram:
-        """Create a histogram whose values are recorded at each collection. Needs at least one :meth:`observable`."""
-        histogram = DeferredHistogram(self.meter, metric)
-        self._before_collection.append(histogram.flush)
+        """Create a histogram whose values are recorded at each collection.
+
+        A collection is noticed by what it observes: as long as there is no :meth:`observable` here, values are recorded
+        at once.
+        """
+        with self._lock:
+            histogram = DeferredHistogram(self.meter, metric, defers=self._has_observable)
+            self._deferred.append(histogram)
         return histogram
 
     def _make_lock(self) -> None:
@@ -110,20 +120,31 @@ class Registry:
 
     def of(self, provider: MeterProvider | None) -> Meters:
         """Return the one of a provider, ``None`` for the global one."""
-        if provider is metrics.get_meter_provider():
-            provider = None
         with self._lock:
-            meters = self._by_provider.get(provider or _GLOBAL)
+            provider = self._known_as(provider)
+            key = _GLOBAL if provider is None else provider
+            meters = self._by_provider.get(key)
             if meters is None:
-                meters = self._by_provider[provider or _GLOBAL] = Meters(provider)
+                meters = self._by_provider[key] = Meters(provider)
             return meters
+
+    def _known_as(self, provider: MeterProvider | None) -> MeterProvider | None:
+        # The global provider may have been named by somebody too, before or after it became the global one.
+        with guard("looking for the global meter provider"):  # one named in the environment is loaded now
+            global_one = metrics.get_meter_provider()
+            if provider is None and global_one in self._by_provider:
+                return global_one
+            if provider is global_one and provider not in self._by_provider:
+                return None
+        return provider
 
     def forget(self) -> None:
         """Forget all, so that instruments are created anew (for tests that replace the global provider)."""
         self._by_provider.clear()
 
     def _make_lock(self) -> None:
-        self._lock = threading.Lock()  # the parent's may have been held at the moment of the fork
+        # The parent's may have been held at the moment of the fork. Reentrant: a finalizer may run in the middle of it.
+        self._lock = threading.RLock()
 
 
 METERS: Final = Registry()

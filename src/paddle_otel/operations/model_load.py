@@ -122,32 +122,41 @@ class ModelLoad:
         Args:
             loaded: What was loaded; only a weak reference is kept, to tell when it is gone.
         """
-        with guard("recording a model load"):
-            self._move(a.STATE_LOADING, a.STATE_READY)
-            if self._has_state():
-                finalizer = weakref.finalize(loaded, self._move, a.STATE_READY, a.STATE_UNLOADED)
-                finalizer.atexit = False
-        self._end(None)
+        self._leave()
+        try:
+            with guard("recording a model load"):
+                self._move(a.STATE_LOADING, a.STATE_READY)
+                if self._name and self._has_state():
+                    _watch(loaded, self._loads.metrics.states, (self._kind, self._name))
+        finally:
+            self._end(None)  # also when somebody presses Ctrl-C just now
 
     def fail(self, error: BaseException) -> None:
         """End a load that raised."""
-        with guard("recording a failed model load"):
-            self._move(a.STATE_LOADING, a.STATE_FAILED)
-            kind = error_type(error)
-            self._span.set_attribute(a.ERROR_TYPE, kind)
-            self._span.set_status(Status(StatusCode.ERROR, kind))
-        self._end(error)
+        self._leave()
+        kind = error_type(error)
+        try:
+            with guard("recording a failed model load"):
+                self._move(a.STATE_LOADING, a.STATE_FAILED)
+                self._span.set_attribute(a.ERROR_TYPE, kind)
+                self._span.set_status(Status(StatusCode.ERROR, kind))
+        finally:
+            self._end(kind)
 
-    def _end(self, error: BaseException | None) -> None:
-        elapsed_ns = time.perf_counter_ns() - self._start_ns
+    def _leave(self) -> None:
+        # The caller's context first: a load that stays current would be the parent of all later spans.
+        self._elapsed_ns = time.perf_counter_ns() - self._start_ns
         with guard("leaving a model load"):
             otel_context.detach(self._token)
-        with guard("recording the duration of a model load"):
-            if error is not None:
-                self._attributes[a.ERROR_TYPE] = error_type(error)
-            self._loads.metrics.duration.record(elapsed_ns / 1e9, self._attributes, self._context)
-        with guard("ending a model load span"):
-            self._span.end(self._start_unix_ns + elapsed_ns)
+
+    def _end(self, error: str | None) -> None:
+        labels = self._attributes if error is None else {**self._attributes, a.ERROR_TYPE: error}
+        try:
+            with guard("recording the duration of a model load"):
+                self._loads.metrics.duration.record(self._elapsed_ns / 1e9, labels, self._context)
+        finally:
+            with guard("ending a model load span"):
+                self._span.end(self._start_unix_ns + self._elapsed_ns)
 
     def _move(self, old: str | None, new: str) -> None:
         if self._name and self._has_state():
@@ -156,6 +165,15 @@ class ModelLoad:
     def _has_state(self) -> bool:
         # Tokenizers have no state of their own worth watching: they hold no device memory.
         return self._kind != a.KIND_TOKENIZER
+
+
+def _watch(loaded: Any, states: "ModelStates", model: tuple[str, str]) -> None:
+    # Nothing but the states is kept as long as the model lives: neither the span nor where it was reported to.
+    try:
+        finalizer = weakref.finalize(loaded, states.move, model, a.STATE_READY, a.STATE_UNLOADED)
+    except TypeError:
+        return  # a tuple, say: when it goes cannot be told
+    finalizer.atexit = False
 
 
 class ModelStates:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
-from paddle_otel.guard import guard
+from paddle_otel.guard import attempt, guard
 
 
 class Observation(Protocol):
-    """What observes a generator. Nothing of this may raise."""
+    """What observes a generator. What it raises reaches nobody."""
 
     def enter(self) -> None:
         """The generator goes on, in this thread or task."""
@@ -41,7 +41,7 @@ def observed_generator(
     """Return a generator that gives what another one gives, and takes what it takes.
 
     While it waits to be asked for the next value nothing of the observation is in the caller's context, so that it may
-    be asked from another thread or task, never again, or in turns with others.
+    be asked from another thread or task, never again, or in turns with others. It keeps none of the values alive.
 
     Args:
         generator: The other one; not started yet.
@@ -55,42 +55,63 @@ def observed_generator(
 
 
 def _observed(generator: Generator[Any, Any, Any], start: Callable[[], Observation | None]) -> Generator[Any, Any, Any]:
-    observation = start()
-    if observation is None:
-        return (yield from generator)
-    resume = partial(next, generator)
+    # Unobserved too it goes through here: ``yield from`` closes a generator in which GeneratorExit is to be raised.
+    observation = attempt("starting to observe a generator", start) or _NOBODY
+    closing = False
+    resume = partial(generator.send, None)
     while True:
-        observation.enter()
+        with guard("entering an observed generator"):
+            observation.enter()
         try:
-            value = resume()
+            given = [resume()]
         except StopIteration as end:
-            observation.leave()
-            observation.finished()
+            _end(observation, None, closing=closing)
             return end.value
         except BaseException as error:
+            _end(observation, error, closing=closing)
+            raise
+        finally:
+            del resume  # it may hold an exception whose traceback holds this frame
+        with guard("leaving an observed generator"):
             observation.leave()
-            observation.failed(error)
-            raise
-        observation.leave()
-        observation.gave(value)
+            observation.gave(given[0])
+        if closing:  # it gives values all the same; the program wanted it to end here
+            with guard("ending an observed generator"):
+                observation.closed()
+            observation, closing = _NOBODY, False
         try:
-            sent = yield value
-        except GeneratorExit:
-            _close(generator, observation)
-            raise
+            resume = partial(generator.send, (yield given.pop()))
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
+            closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
             resume = partial(generator.throw, error)
-        else:
-            resume = partial(generator.send, sent)
 
 
-def _close(generator: Generator[Any, Any, Any], observation: Observation) -> None:
-    observation.enter()
-    try:
-        generator.close()
-    except BaseException as error:
+def _end(observation: Observation, error: BaseException | None, *, closing: bool) -> None:
+    with guard("leaving an observed generator"):
         observation.leave()
-        observation.failed(error)
-        raise
-    observation.leave()
-    observation.closed()
+    with guard("ending an observed generator"):
+        if closing and (error is None or isinstance(error, GeneratorExit)):
+            observation.closed()
+        elif error is None:
+            observation.finished()
+        else:
+            observation.failed(error)
+
+
+class _Nobody:
+    """Observes nothing."""
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def gave(self, value: Any) -> None: ...
+
+    def finished(self) -> None: ...
+
+    def closed(self) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
+
+
+_NOBODY: Final[Observation] = _Nobody()

@@ -1,7 +1,9 @@
 """One call of a pipeline: a span around everything that happens in it, and its duration."""
 
+import os
 import time
 from collections.abc import Mapping
+from contextvars import Token
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -75,7 +77,8 @@ class PipelineCall:
     """One pipeline call; exactly one of :meth:`finish` and :meth:`fail` ends it.
 
     It may work in several parts, as a generator does: each is between :meth:`enter` and :meth:`leave`, in which its
-    span is the current one. Between two parts nothing of it is left in the caller's context.
+    span is the current one, or what the pipeline itself made current in an earlier part. Between two parts nothing of
+    it is left in the caller's context. A part ends in the thread in which it began; the next may be in another one.
 
     Args:
         pipelines: Where it goes.
@@ -86,7 +89,9 @@ class PipelineCall:
         "_active_ns",
         "_context",
         "_entered_ns",
+        "_inside",
         "_pipelines",
+        "_process",
         "_request",
         "_span",
         "_start_ns",
@@ -106,19 +111,21 @@ class PipelineCall:
             attributes[a.PADDLE_PIPELINE_INPUTS] = request.inputs
         self._active_ns = 0
         self._entered_ns = 0
-        self._token: object | None = None
+        self._token: Token[Context] | None = None
+        self._process = os.getpid()
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
         self._span: Span = pipelines.telemetry.tracer.start_span(
             spans.pipeline(request.name), attributes=attributes, start_time=self._start_unix_ns
         )
         self._context: Context = trace.set_span_in_context(self._span)
+        self._inside = self._context
 
     def enter(self) -> None:
         """Begin a part of the work, in this thread or task."""
         with guard("entering a pipeline"):
             self._entered_ns = time.perf_counter_ns()
-            self._token = otel_context.attach(self._context)
+            self._token = otel_context.attach(self._inside)
 
     def leave(self) -> None:
         """End a part of the work, where it began."""
@@ -126,7 +133,8 @@ class PipelineCall:
             self._active_ns += time.perf_counter_ns() - self._entered_ns
             token, self._token = self._token, None
             if token is not None:
-                otel_context.detach(token)  # type: ignore[arg-type]
+                self._inside = otel_context.get_current()
+                otel_context.detach(token)
 
     def finish(self, results: int | None = None, *, exhausted: bool | None = None) -> None:
         """End a call that returned, or a generator that came to its end or was closed.
@@ -148,18 +156,32 @@ class PipelineCall:
 
     def _end(self, results: int | None, exhausted: bool | None, error: str | None) -> None:
         end_ns = time.perf_counter_ns()
-        with guard("recording a pipeline"):
-            request = self._request
-            labels = {a.PADDLE_PIPELINE_NAME: request.name, a.PADDLE_PIPELINE_LIBRARY: request.library}
-            if error is not None:
-                labels[a.ERROR_TYPE] = error
-                self._span.set_attribute(a.ERROR_TYPE, error)
-                self._span.set_status(Status(StatusCode.ERROR, error))
-            if results is not None:
-                self._span.set_attribute(a.PADDLE_PIPELINE_RESULTS, results)
-            if exhausted is not None:
-                self._span.set_attribute(a.PADDLE_PIPELINE_EXHAUSTED, exhausted)
-            self._span.set_attribute(a.PADDLE_PIPELINE_ACTIVE_DURATION, self._active_ns / 1e9)
-            self._pipelines.metrics.duration.record(self._active_ns / 1e9, labels, self._context)
-        with guard("ending a pipeline span"):
-            self._span.end(self._start_unix_ns + (end_ns - self._start_ns))
+        if self._process != os.getpid():
+            return  # a forked child ends a generator that its parent goes on with; the parent reports it
+        try:
+            # Each in its own guard: broken instruments cost metrics, not spans, and the other way round.
+            with guard("recording the duration of a pipeline"):
+                self._record(error)
+            with guard("describing a pipeline"):
+                self._describe(results, exhausted, error)
+        finally:
+            with guard("ending a pipeline span"):  # also when somebody presses Ctrl-C just now
+                self._span.end(self._start_unix_ns + (end_ns - self._start_ns))
+
+    def _record(self, error: str | None) -> None:
+        request = self._request
+        labels = {a.PADDLE_PIPELINE_NAME: request.name, a.PADDLE_PIPELINE_LIBRARY: request.library}
+        if error is not None:
+            labels[a.ERROR_TYPE] = error
+        self._pipelines.metrics.duration.record(self._active_ns / 1e9, labels, self._context)
+
+    def _describe(self, results: int | None, exhausted: bool | None, error: str | None) -> None:
+        found: dict[str, AttributeValue] = {a.PADDLE_PIPELINE_ACTIVE_DURATION: self._active_ns / 1e9}
+        if results is not None:
+            found[a.PADDLE_PIPELINE_RESULTS] = results
+        if exhausted is not None:
+            found[a.PADDLE_PIPELINE_EXHAUSTED] = exhausted
+        if error is not None:
+            found[a.ERROR_TYPE] = error
+            self._span.set_status(Status(StatusCode.ERROR, error))
+        self._span.set_attributes(found)

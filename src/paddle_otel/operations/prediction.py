@@ -165,7 +165,11 @@ class Prediction:
         self._predictions = predictions
         self._model = model
         # Inside a generation the GPU's use is the generation's.
-        self._use: Use | None = RESOURCE_USE.begin(model.device) if current_generation() is None else None
+        self._use: Use | None = (
+            attempt("beginning the resource use of a prediction", RESOURCE_USE.begin, model.device)
+            if current_generation() is None
+            else None
+        )
         self._start_ns = time.perf_counter_ns()
 
     def finish(self, reader: PredictionReader) -> None:
@@ -187,7 +191,7 @@ class Prediction:
 
     def _end(self, end_ns: int, reader: PredictionReader, error: str | None) -> None:
         with guard("recording a prediction"):
-            used = _NO_ATTRIBUTES if self._use is None else self._use.end()
+            used = _NO_ATTRIBUTES if self._use is None else self._end_use(self._use)
             facts = attempt("reading a prediction", reader.facts) or PredictionFacts()
             elapsed_ns = end_ns - self._start_ns
             # In its own guard: broken instruments cost metrics, not spans.
@@ -195,6 +199,10 @@ class Prediction:
                 self._predictions.metrics.record(self._model, facts, elapsed_ns / 1e9, error)
             if self._is_span_due(elapsed_ns):
                 self._write_span(end_ns, facts, used, error, reader)
+
+    @staticmethod
+    def _end_use(use: Use) -> Mapping[str, AttributeValue]:
+        return attempt("ending the resource use of a prediction", use.end) or _NO_ATTRIBUTES
 
     def _is_span_due(self, elapsed_ns: int) -> bool:
         settings = self._predictions.telemetry.settings

@@ -34,12 +34,14 @@ class Prompt(NamedTuple):
         tokenize_seconds: Duration of the tokenizer call.
         rows: Number of prompts.
         columns: Their (padded, or longest) length in tokens.
+        tokens: Their tokens without padding, ``None`` when not known.
     """
 
     templated: bool
     tokenize_seconds: float
     rows: int
     columns: int
+    tokens: int | None = None
 
 
 class PromptLedger:
@@ -92,13 +94,23 @@ class PromptLedger:
         """
         latest = self._latest.get()
         self._latest.set(None)
+        made = self.made(ids)
+        if made is not None:
+            return made
+        return latest if latest is not None and (latest.rows, latest.columns) == (rows, columns) else None
+
+    def made(self, ids: Any) -> Prompt | None:
+        """Return how these very ids were made, ``None`` when that is not known; others may ask again.
+
+        Args:
+            ids: What a model was given.
+        """
+        if ids is None:
+            return None
         found = self._by_identity.get(id(ids))
         if found is not None and found[0]() is ids:
             return found[1]
-        holder = None if ids is None else self._of_encoding(ids)
-        if holder is not None:
-            return holder
-        return latest if latest is not None and (latest.rows, latest.columns) == (rows, columns) else None
+        return self._of_encoding(ids)
 
     def _of_encoding(self, ids: Any) -> Prompt | None:
         # Only encodings that somebody still holds are here: those of the requests under way.

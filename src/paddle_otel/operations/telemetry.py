@@ -38,6 +38,7 @@ class Telemetry:
 
     def use(self, tracer_provider: TracerProvider | None, settings: Settings) -> None:
         """Begin to report; to another provider and with settings read anew when switched on again."""
+        self._is_heard = False
         self._has_own_tracer_provider = tracer_provider is not None
         self.settings = settings
         self.tracer: Tracer = trace.get_tracer(self.scope, VERSION, tracer_provider, SCHEMA_URL)
@@ -49,16 +50,23 @@ class Telemetry:
 
     def is_idle(self) -> bool:
         """Tell whether no SDK is configured (yet), so that nothing measured would go anywhere."""
+        if self._is_heard:
+            return False
+        # An SDK that is there stays there: the global providers can be set only once.
+        self._is_heard = self._has_sdk()
+        return not self._is_heard
+
+    def _has_sdk(self) -> bool:
         if isinstance(self.tracer, NoOpTracer) and isinstance(self.meters.meter, NoOpMeter):
-            return True  # OTEL_SDK_DISABLED
+            return False  # OTEL_SDK_DISABLED
         # A provider named in the environment is loaded here on first use, which may fail.
         with guard("looking for an OpenTelemetry SDK"):
             if self._has_own_tracer_provider or self.meters.has_own_provider:
-                return False
-            return _comes_from_the_api(trace.get_tracer_provider()) and _comes_from_the_api(
-                metrics.get_meter_provider()
+                return True
+            return not (
+                _comes_from_the_api(trace.get_tracer_provider()) and _comes_from_the_api(metrics.get_meter_provider())
             )
-        return True
+        return False
 
 
 def _comes_from_the_api(provider: object) -> bool:

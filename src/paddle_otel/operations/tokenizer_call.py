@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
-from paddle_otel.guard import guarded
+from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
@@ -89,25 +89,26 @@ class TokenizerCalls:
             error: What it raised, if it did.
         """
         attributes = _attributes(tokenizer_class, direction, None if error is None else error_type(error))
-        self._metrics.duration.record(timer.seconds, attributes)
-        if tokens is not None:
-            self._metrics.tokens.record(tokens, attributes)
+        # In its own guard: broken instruments cost metrics, not spans.
+        with guard("recording the metrics of a tokenizer call"):
+            self._metrics.duration.record(timer.seconds, attributes)
+            if tokens is not None:
+                self._metrics.tokens.record(tokens, attributes)
         # Inside a generation a streamer decodes once or twice per token: thousands of spans that nobody reads.
         if trace.get_current_span().is_recording() and current_generation() is None:
-            span = self._start_span(tokenizer_class, direction, timer, tokens)
+            start_unix_ns = unix_ns(timer.start_ns)
+            span = self._start_span(tokenizer_class, direction, start_unix_ns, tokens)
             if error is not None:
                 span.set_attribute(a.ERROR_TYPE, attributes[a.ERROR_TYPE])
                 span.set_status(Status(StatusCode.ERROR, attributes[a.ERROR_TYPE]))
-            span.end(unix_ns(timer.end_ns))
+            span.end(start_unix_ns + (timer.end_ns - timer.start_ns))
 
-    def _start_span(self, tokenizer_class: str, direction: Direction, timer: "Timer", tokens: int | None) -> Span:
+    def _start_span(self, tokenizer_class: str, direction: Direction, start_unix_ns: int, tokens: int | None) -> Span:
         name = spans.tokenize if direction == a.DIRECTION_ENCODE else spans.detokenize
         attributes: dict[str, str | int] = {a.PADDLE_TOKENIZER_CLASS: tokenizer_class}
         if tokens is not None:
             attributes[a.PADDLE_TOKENIZER_TOKENS] = tokens
-        return self._telemetry.tracer.start_span(
-            name(tokenizer_class), attributes=attributes, start_time=unix_ns(timer.start_ns)
-        )
+        return self._telemetry.tracer.start_span(name(tokenizer_class), attributes=attributes, start_time=start_unix_ns)
 
 
 @lru_cache(maxsize=256)

@@ -1,9 +1,12 @@
 """When there is nobody to measure for."""
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
+from conftest import Trouble
+from observed import raising
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
 from recording import Recorder
@@ -25,3 +28,32 @@ def test_it_is_idle_with_a_disabled_sdk(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     disabled = Telemetry("test", TracerProvider(), MeterProvider(), Settings())
     assert disabled.is_idle() is True
+
+
+def test_an_sdk_that_comes_later(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle until an SDK is there, and from then on never again asked."""
+    telemetry = Telemetry("test", None, None, Settings())
+    assert telemetry.is_idle() is True
+    with monkeypatch.context() as later:
+        later.setattr(trace, "get_tracer_provider", lambda: recorder.tracer_provider)
+        assert telemetry.is_idle() is False
+    monkeypatch.setattr(trace, "get_tracer_provider", raising(AssertionError("asked again")))
+    assert telemetry.is_idle() is False
+
+
+def test_without_its_own_provider_the_next_time(recorder: Recorder) -> None:
+    """Switched on again without a provider of its own, it is idle until there is an SDK."""
+    telemetry = Telemetry("test", recorder.tracer_provider, None, Settings())
+    assert telemetry.is_idle() is False
+    telemetry.use(None, Settings())
+    assert telemetry.is_idle() is True
+    telemetry.use(recorder.tracer_provider, Settings())
+    assert telemetry.is_idle() is False
+
+
+def test_a_provider_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Trouble) -> None:
+    """A wrong ``OTEL_PYTHON_TRACER_PROVIDER`` is no SDK; the call goes on."""
+    telemetry_trouble.expected = True
+    telemetry = Telemetry("test", None, None, Settings())
+    monkeypatch.setattr(trace, "get_tracer_provider", raising(RuntimeError("no such provider")))
+    assert telemetry.is_idle() is True

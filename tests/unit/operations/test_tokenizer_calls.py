@@ -133,3 +133,27 @@ def test_broken_telemetry_does_not_reach_the_caller(
     assert len([r for r in caplog.records if r.name == "paddle_otel"]) == 1
     assert "the prompt" not in caplog.text
     assert recorder.point("paddle.tokenizer.duration").count == recorder.point("paddle.tokenizer.tokens").count == 2
+
+
+def test_broken_instruments_cost_no_span(
+    recorder: Recorder, calls: TokenizerCalls, telemetry_trouble: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A histogram that raises leaves the span."""
+    telemetry_trouble.expected = True
+    monkeypatch.setattr("paddle_otel.deferred_histogram.DeferredHistogram.record", raising(RuntimeError("broken")))
+    with recorder.tracer_provider.get_tracer("user").start_as_current_span("request"):
+        calls.record("T", "encode", timed(0), 1)
+    assert recorder.span("tokenize T")
+
+
+def test_a_wall_clock_that_is_set_back(
+    recorder: Recorder, calls: TokenizerCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wall clock is asked once: the span is as long as the call, wherever the clock goes meanwhile."""
+    walls = iter([10**18, 10**17])
+    monkeypatch.setattr("paddle_otel.operations.tokenizer_call.unix_ns", lambda _: next(walls))  # pyright: ignore[reportUnknownLambdaType,reportUnknownArgumentType]
+    timer = timed()
+    with recorder.tracer_provider.get_tracer("user").start_as_current_span("request"):
+        calls.record("T", "encode", timer)
+    span = recorder.span("tokenize T")
+    assert (span.start_time, span.end_time) == (10**18, 10**18 + timer.end_ns - timer.start_ns)

@@ -1,0 +1,87 @@
+"""Wrapper of calls of layers that were loaded from a program."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
+
+from opentelemetry.util.types import AttributeValue
+
+from paddle_otel.guard import guarded
+from paddle_otel.inference.handlers import InferenceHandlers
+from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers
+from paddle_otel.inference.jit_static_values import CallValues
+from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
+
+
+class LayerCallWrapper:
+    """Observes the calls of loaded layers that are predictions.
+
+    A call in training mode with gradients switched on is a training step, not a prediction. A layer is in evaluation
+    mode when it comes out of ``paddle.jit.load``, so that only ``layer.train()`` leads there. A call that only builds
+    a program (``paddle.jit.save``, ``paddle.jit.to_static``) runs nothing and is not one either.
+
+    Args:
+        handlers: Where it reports to.
+        layers: What is known about layers.
+    """
+
+    def __init__(self, handlers: InferenceHandlers, layers: KnownLayers) -> None:
+        self._handlers: Final = handlers
+        self._layers: Final = layers
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe one call."""
+        if self._handlers.telemetry.is_idle():
+            return wrapped(*args, **kwargs)
+        call = self._start(instance, args)
+        if call is None:
+            return wrapped(*args, **kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            call.fail(error)
+            raise
+        call.finish(result)
+        return result
+
+    @guarded("starting the prediction of a loaded layer")
+    def _start(self, layer: Any, inputs: Sequence[Any]) -> "_ObservedCall | None":
+        paddle = sys.modules["paddle"]
+        if not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()) or inside_model_call().get():
+            return None
+        known = self._layers.of(layer)
+        # The program runs on the current device, wherever the layer was loaded.
+        prediction = self._handlers.predictions.start(known.model.on(paddle.device.get_device()))
+        return None if prediction is None else _ObservedCall(prediction, known, inputs)
+
+
+class _ObservedCall:
+    """A call in progress, and what reads it when it has ended."""
+
+    __slots__ = ("_inputs", "_layer", "_outputs", "_prediction")
+
+    def __init__(self, prediction: Prediction, layer: KnownLayer, inputs: Sequence[Any]) -> None:
+        self._prediction: Final = prediction
+        self._layer: Final = layer
+        self._inputs: Final = inputs
+        self._outputs: CallValues | None = None
+
+    def finish(self, result: Any) -> None:
+        # A program does not keep the names of its outputs.
+        self._outputs = CallValues((), cast("Any", result) if isinstance(result, (list, tuple)) else (result,))
+        self._prediction.finish(self)
+
+    def fail(self, error: BaseException) -> None:
+        self._prediction.fail(error, self)
+
+    def facts(self) -> PredictionFacts:
+        return self._reader().facts()
+
+    def span_attributes(self) -> Mapping[str, AttributeValue]:
+        return self._reader().span_attributes()
+
+    def _reader(self) -> ProgramReader:
+        return ProgramReader(CallValues(self._layer.input_names, self._inputs), self._outputs, self._layer.text)

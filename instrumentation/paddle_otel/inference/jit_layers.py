@@ -1,0 +1,51 @@
+"""Remembers the layers that were loaded from a program."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.inference.jit_static_models import NamedModel
+from paddle_otel.inference.program_inputs import text_inputs
+from paddle_otel.operations.model_naming import ModelNaming
+
+
+class KnownLayer:
+    """What is known about one layer.
+
+    Attributes:
+        model: Its name, by device.
+        input_names: Names of its inputs in the program, in their order.
+        text: Where it takes tokenised text.
+    """
+
+    __slots__ = ("input_names", "model", "text")
+
+    def __init__(self, layer: Any, naming: ModelNaming | None) -> None:
+        self.model: Final = NamedModel(a.KIND_JIT_LAYER, naming)
+        self.input_names: Final = _input_names(layer)
+        self.text: Final = text_inputs(self.input_names)
+
+
+class KnownLayers:
+    """All layers that were loaded or called; a layer that is gone is forgotten."""
+
+    def __init__(self) -> None:
+        self._layers: WeakKeyDictionary[Any, KnownLayer] = WeakKeyDictionary()
+
+    def loaded(self, layer: Any, naming: ModelNaming) -> None:
+        """Note what a layer was loaded as."""
+        self._layers[layer] = KnownLayer(layer, naming)
+
+    def of(self, layer: Any) -> KnownLayer:
+        """Return what is known about a layer; without a name when nobody saw it being loaded."""
+        known = self._layers.get(layer)
+        return self._layers.setdefault(layer, KnownLayer(layer, None)) if known is None else known
+
+
+def _input_names(layer: Any) -> Sequence[str]:
+    # The layer has no public way to tell; without names a prediction only says less.
+    specifications = getattr(layer, "_input_spec", None)
+    if specifications is None or "forward" not in getattr(layer, "_program_holder_dict", ()):
+        return ()
+    return tuple(str(one.name) for one in specifications())

@@ -1,0 +1,34 @@
+"""What is remembered of a loaded program: its name, on every device that it ran on."""
+
+from typing import Final
+
+from paddle_otel.operations.model_naming import ModelNaming
+from paddle_otel.operations.prediction import PredictedModel
+
+
+class NamedModel:
+    """A model as its predictions report it, made once for each device.
+
+    Args:
+        kind: One of the ``KIND_*`` values of :mod:`paddle_otel.conventions.attributes`.
+        naming: What it was loaded as, ``None`` when nobody saw it being loaded.
+    """
+
+    __slots__ = ("_by_device", "_kind", "_naming")
+
+    def __init__(self, kind: str, naming: ModelNaming | None) -> None:
+        self._kind: Final = kind
+        self._naming: Final = naming
+        self._by_device: dict[str | None, PredictedModel] = {}
+
+    def on(self, device: str | None) -> PredictedModel:
+        """Return the model as it runs on a device, ``None`` for one that is not known."""
+        model = self._by_device.get(device)
+        if model is None:
+            model = self._by_device[device] = self._made_for(device)
+        return model
+
+    def _made_for(self, device: str | None) -> PredictedModel:
+        if self._naming is None:
+            return PredictedModel(None, self._kind, device=device)
+        return PredictedModel(self._naming.name, self._kind, device=device, attributes=self._naming.attributes)

@@ -1,0 +1,52 @@
+"""The inputs or outputs of one call of a layer or an executor, read without copying from a device."""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+_INTEGER_ENDINGS: Final = ("int32", "int64")
+
+
+class CallValues:
+    """Values as a caller passes or gets them: arrays, Paddle's tensors, and the plain tensors of executors.
+
+    Args:
+        names: Their names in their order; not used where there are more or fewer of them.
+        values: The values, whatever they are.
+    """
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: Sequence[str], values: Sequence[Any]) -> None:
+        self._names: Final = names
+        self._values: Final = values
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Their names; empty where a value cannot be matched to its name."""
+        return self._names if len(self._names) == len(self._values) else ()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def shape(self, index: int) -> Sequence[int]:
+        """Return a shape; empty for a number, for what has no shape, and for rows of different lengths."""
+        value = self._values[index]
+        shape: Any = getattr(value, "shape", ())
+        if not callable(shape):
+            return shape
+        # The plain tensor of executors. With rows of different lengths one after the other, its first dimension is
+        # not their number.
+        lengths = getattr(value, "lod", None)
+        return () if lengths is not None and lengths() else cast("Sequence[int]", shape())
+
+    def is_integer(self, index: int) -> bool:
+        """Tell whether a value holds integers."""
+        return str(getattr(self._values[index], "dtype", None)).endswith(_INTEGER_ENDINGS)
+
+    def array(self, index: int) -> Any:
+        """Return the content of an array or of a tensor in host memory, ``None`` for any other."""
+        value = self._values[index]
+        place = getattr(value, "place", None)
+        if place is not None:
+            return value.numpy() if place.is_cpu_place() else None
+        return value if hasattr(value, "__array_interface__") else None

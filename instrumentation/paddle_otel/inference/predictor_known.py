@@ -1,0 +1,125 @@
+"""Remembers what does not change about a predictor: its model, the names of its values, and the handles to them."""
+
+import weakref
+from typing import Any, Final, NamedTuple
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.inference.exported_generation import is_generation_program
+from paddle_otel.inference.predictor_config import PredictorOrigin, unseen_origin
+from paddle_otel.inference.program_inputs import text_inputs
+from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.inference.program_values import HandleValues, ProgramValues, TensorValues
+from paddle_otel.operations.prediction import PredictedModel
+
+
+class PredictorValues(NamedTuple):
+    """Inputs of one run and where its outputs will be.
+
+    Attributes:
+        inputs: The inputs.
+        held_outputs: The outputs when they stay in the predictor; ``None`` when the run returns them.
+    """
+
+    inputs: ProgramValues
+    held_outputs: ProgramValues | None
+
+
+class KnownPredictor:
+    """What is known about one predictor; does not keep it alive.
+
+    Args:
+        predictor: The predictor, new or legacy.
+        origin: What was known when it was made.
+        model: The model as its predictions report it, the same for all clones.
+    """
+
+    __slots__ = ("_failed", "_finished", "_held", "_list_names", "_outputs", "_text", "generates", "model", "origin")
+
+    def __init__(self, predictor: Any, origin: PredictorOrigin, model: PredictedModel) -> None:
+        self.origin: Final = origin
+        self.model: Final = model
+        names = predictor.get_input_names()
+        on_host = model.device == "cpu"
+        suffix = "handle" if hasattr(predictor, "get_input_handle") else "tensor"
+        inputs = HandleValues(predictor, f"get_input_{suffix}", names, on_host=on_host)
+        self._outputs = HandleValues(predictor, f"get_output_{suffix}", predictor.get_output_names(), on_host=on_host)
+        self._held = PredictorValues(inputs, self._outputs)
+        self._list_names = () if origin.matches_by_name else tuple(names)
+        self._text = text_inputs(names)
+        # The same for every run without a list: a small program runs in 80 microseconds.
+        self._finished = ProgramReader(inputs, self._outputs, self._text)
+        self._failed = ProgramReader(inputs, None, self._text)
+        self.generates: Final = is_generation_program(names)
+
+    def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PredictorValues:
+        """Return the inputs of a call of ``run``: its list of tensors, otherwise what was put into the predictor."""
+        if not args and not kwargs:
+            return self._held
+        given = args[0] if args else kwargs.get("inputs")
+        return PredictorValues(TensorValues(self._list_names, given), None)
+
+    def outputs(self, values: PredictorValues, result: object) -> ProgramValues:
+        """Return the outputs of a run that returned."""
+        held = values.held_outputs
+        return TensorValues(self._outputs.names, result) if held is None else held
+
+    def finished(self, values: PredictorValues, result: object) -> ProgramReader:
+        """Return what reads a run that returned."""
+        if values is self._held:
+            return self._finished
+        return ProgramReader(values.inputs, self.outputs(values, result), self._text)
+
+    def failed(self, values: PredictorValues) -> ProgramReader:
+        """Return what reads a run that raised; the outputs are still those of an earlier run."""
+        return self._failed if values is self._held else ProgramReader(values.inputs, None, self._text)
+
+
+class KnownPredictors:
+    """All predictors and pools that were made or run; one that is gone is forgotten."""
+
+    def __init__(self) -> None:
+        # Paddle's objects take no attributes, so what is known of them is kept beside them.
+        self._predictors: weakref.WeakKeyDictionary[Any, KnownPredictor] = weakref.WeakKeyDictionary()
+        self._pools: weakref.WeakKeyDictionary[Any, tuple[PredictorOrigin, PredictedModel]] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    def __len__(self) -> int:
+        """Return how many predictors are known."""
+        return len(self._predictors)
+
+    def of(self, predictor: Any) -> KnownPredictor:
+        """Return what is known about a predictor, read off it at first sight."""
+        known = self._predictors.get(predictor)
+        if known is None:
+            origin = unseen_origin()
+            known = self._remember(predictor, origin, _model(origin))
+        return known
+
+    def made(self, predictor: Any, origin: PredictorOrigin) -> None:
+        """Note where a predictor comes from."""
+        self._remember(predictor, origin, _model(origin))
+
+    def pool_made(self, pool: Any, origin: PredictorOrigin) -> None:
+        """Note where the predictors of a pool come from."""
+        self._pools[pool] = (origin, _model(origin))
+
+    def retrieved(self, pool: Any, predictor: Any) -> None:
+        """Note that a predictor is one of a pool's."""
+        found = self._pools.get(pool)
+        if found is not None:
+            self._remember(predictor, *found)
+
+    def cloned(self, predictor: Any, clone: Any) -> None:
+        """Note that a predictor runs the same program as another one."""
+        known = self.of(predictor)
+        self._remember(clone, known.origin, known.model)
+
+    def _remember(self, predictor: Any, origin: PredictorOrigin, model: PredictedModel) -> KnownPredictor:
+        # Always anew: handles of whatever was at the same address before are never used.
+        known = self._predictors[predictor] = KnownPredictor(predictor, origin, model)
+        return known
+
+
+def _model(origin: PredictorOrigin) -> PredictedModel:
+    return PredictedModel(origin.name, a.KIND_PREDICTOR, device=origin.device, attributes=origin.attributes)

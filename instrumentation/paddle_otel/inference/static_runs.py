@@ -1,0 +1,95 @@
+"""Wrapper of ``Executor.run``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from opentelemetry.util.types import AttributeValue
+
+from paddle_otel.guard import guarded
+from paddle_otel.inference.handlers import InferenceHandlers
+from paddle_otel.inference.jit_static_values import CallValues
+from paddle_otel.inference.program_inputs import text_inputs
+from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.inference.static_places import KnownExecutors
+from paddle_otel.inference.static_programs import KnownPrograms
+from paddle_otel.inference.static_run_arguments import RunArguments
+from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
+
+
+class ExecutorRunWrapper:
+    """Observes the runs that are predictions.
+
+    A run of a program that came from ``load_inference_model`` is one. So is a run of any other program that is given
+    inputs and asked for outputs. A run of a program with gradients or an optimizer in it never is.
+
+    Args:
+        handlers: Where it reports to.
+        programs: What is known about programs.
+    """
+
+    def __init__(self, handlers: InferenceHandlers, programs: KnownPrograms) -> None:
+        self._handlers: Final = handlers
+        self._programs: Final = programs
+        self._executors: Final = KnownExecutors()
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Observe one run."""
+        if self._handlers.telemetry.is_idle():
+            return wrapped(*args, **kwargs)
+        run = self._start(instance, args, kwargs)
+        if run is None:
+            return wrapped(*args, **kwargs)
+        try:
+            result = wrapped(*args, **kwargs)
+        except BaseException as error:
+            run.fail(error)
+            raise
+        run.finish(result)
+        return result
+
+    @guarded("starting the prediction of a program")
+    def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_ObservedRun | None":
+        if inside_model_call().get():
+            return None
+        arguments = RunArguments(args, kwargs)
+        known = self._programs.predicting(arguments)
+        if known is None:
+            return None
+        prediction = self._handlers.predictions.start(known.model.on(self._executors.device(executor)))
+        return None if prediction is None else _ObservedRun(prediction, arguments)
+
+
+class _ObservedRun:
+    """A run in progress, and what reads it when it has ended."""
+
+    __slots__ = ("_arguments", "_input_names", "_inputs", "_prediction", "_result")
+
+    def __init__(self, prediction: Prediction, arguments: RunArguments) -> None:
+        self._prediction: Final = prediction
+        self._arguments: Final = arguments
+        # Now: the executor takes out of the mapping what the program does not know.
+        self._input_names: Final = tuple(arguments.feed)
+        self._inputs: Final = tuple(arguments.feed.values())
+        self._result: Sequence[Any] | None = None
+
+    def finish(self, result: Sequence[Any]) -> None:
+        self._result = result
+        self._prediction.finish(self)
+
+    def fail(self, error: BaseException) -> None:
+        self._prediction.fail(error, self)
+
+    def facts(self) -> PredictionFacts:
+        return self._reader(None).facts()
+
+    def span_attributes(self) -> Mapping[str, AttributeValue]:
+        result = self._result
+        if result is None:
+            return self._reader(None).span_attributes()
+        return self._reader(CallValues(self._arguments.output_names(), result)).span_attributes()
+
+    def _reader(self, outputs: CallValues | None) -> ProgramReader:
+        names = self._input_names
+        return ProgramReader(CallValues(names, self._inputs), outputs, text_inputs(names))

@@ -1,0 +1,92 @@
+"""An asynchronous generator that is observed from its first value to its end, close or abandonment."""
+
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from paddle_otel.guard import guard
+from paddle_otel.operations.observed_generator import Observation
+
+
+def observed_async_generator(
+    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | None]
+) -> AsyncGenerator[Any, Any]:
+    """Return an asynchronous generator that gives what another one gives, and takes what it takes.
+
+    While it waits to be asked for the next value nothing of the observation is in the context of the task that asked.
+
+    Args:
+        generator: The other one; not started yet.
+        start: Starts the observation; called when the first value is asked for. ``None`` means unobserved.
+    """
+    outer = _observed(generator, start)
+    with guard("naming an observed asynchronous generator"):
+        for name in ("__name__", "__qualname__"):  # what a traceback or a profiler shows
+            setattr(outer, name, getattr(generator, name))
+    return outer
+
+
+async def _observed(
+    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | None]
+) -> AsyncGenerator[Any, Any]:
+    observation = start() or _Unobserved()
+    closing = False
+    resume: Callable[[], Awaitable[Any]] = partial(_first_value_of, generator)
+    while True:
+        observation.enter()
+        try:
+            given = [await resume()]
+        except StopAsyncIteration:
+            _end(observation, None, closing=closing)
+            return
+        except BaseException as error:
+            _end(observation, error, closing=closing)
+            raise
+        finally:
+            del resume  # it may hold an exception whose traceback holds this frame
+        observation.leave()
+        observation.gave(given[0])
+        try:
+            resume = partial(generator.asend, (yield given.pop()))  # nothing of the value is kept
+        except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
+            closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
+            resume = partial(generator.athrow, error)
+
+
+def _first_value_of(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    # An event loop notes every generator that is begun, and closes them all when it ends. Two that close each other at
+    # the same time raise, so it gets to know only the outer one, which closes the inner one.
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.__anext__()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+def _end(observation: Observation, error: BaseException | None, *, closing: bool) -> None:
+    observation.leave()
+    # Thrown into what it was waiting for, too, as when its loop is gone.
+    if isinstance(error, GeneratorExit) or (closing and error is None):
+        observation.closed()
+    elif error is None:
+        observation.finished()
+    else:
+        observation.failed(error)
+
+
+class _Unobserved:
+    """Observes nothing: an asynchronous generator cannot hand over to another one as ``yield from`` does."""
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def gave(self, value: Any) -> None: ...
+
+    def finished(self) -> None: ...
+
+    def closed(self) -> None: ...
+
+    def failed(self, error: BaseException) -> None: ...
