@@ -26,6 +26,7 @@ _WARNINGS_OF_PADDLE: Final = (
     "ignore:The distutils package is deprecated:DeprecationWarning",
     "ignore:invalid escape sequence:DeprecationWarning",
     "ignore:invalid escape sequence:SyntaxWarning",
+    "ignore:ast\\.\\w+ is deprecated:DeprecationWarning",
     "ignore:The Op.(feed|fetch). is not support to set device:UserWarning",
     "ignore:The Attr.force_cpu. of Op.fill_constant. will be deprecated:UserWarning",
 )

@@ -44,7 +44,7 @@ CLIENT_OPERATION_DURATION: Final = Metric(
     "gen_ai.client.operation.duration",
     "histogram",
     "s",
-    "How long a generation took, failed ones included.",
+    "How long a generation, or a call that made embeddings, took, failed ones included.",
     (*_GENERATION, a.ERROR_TYPE),
     _SECONDS,
 )
@@ -62,7 +62,7 @@ CLIENT_INFERENCE_DURATION: Final = Metric(
     "gen_ai.client.inference.duration",
     "histogram",
     "s",
-    "How long a generation took, failed ones included.",
+    "How long a generation, or a call that made embeddings, took, failed ones included.",
     (*_GENERATION, a.ERROR_TYPE),
     _SECONDS,
 )

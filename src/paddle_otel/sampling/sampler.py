@@ -157,12 +157,14 @@ class Sampler:
         if worker is not None and worker.alive and worker.stuck_in(self._stale_seconds) is None:
             return
         # Whoever holds the lock is doing the same, or starting or stopping: nothing to wait for.
-        if not self._exiting and self._lock.acquire(blocking=False):
+        # The same one to the end: in a forked child it is made anew, perhaps by a handler that runs after others.
+        lock = self._lock
+        if not self._exiting and lock.acquire(blocking=False):
             try:
                 if self._intervals and worker is self._worker:
                     self._replace(worker)
             finally:
-                self._lock.release()
+                lock.release()
 
     def _replace(self, worker: Worker | None) -> None:
         self._hung = [hung for hung in self._hung if hung.alive]
