@@ -108,6 +108,7 @@ _PRETRAINED = (
             (a.PADDLE_MODEL_KIND, f"`{a.KIND_PRETRAINED_MODEL}`"),
             (a.PADDLE_PREDICTION_INPUT_NAMES, "names of the arguments that are tensors"),
             (a.PADDLE_PREDICTION_OUTPUT_NAMES, "names of the outputs, when they have names"),
+            (a.GEN_AI_USAGE_INPUT_TOKENS, "padding excluded, where an attention mask or the tokenizer's call tells it"),
         ),
     ),
     Emitted(
