@@ -1,7 +1,7 @@
 """Wrapper of calls of layers that were loaded from a program."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from opentelemetry.util.types import AttributeValue
@@ -11,10 +11,11 @@ from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers
 from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
 
 
-class LayerCallWrapper:
+class LayerCallWrapper(ObservedCallWrapper):
     """Observes the calls of loaded layers that are predictions.
 
     A call in training mode with gradients switched on is a training step, not a prediction. A layer is in evaluation
@@ -27,28 +28,12 @@ class LayerCallWrapper:
     """
 
     def __init__(self, handlers: InferenceHandlers, layers: KnownLayers) -> None:
+        super().__init__(handlers.telemetry)
         self._handlers: Final = handlers
         self._layers: Final = layers
 
-    def __call__(
-        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Observe one call."""
-        if self._handlers.telemetry.is_idle():
-            return wrapped(*args, **kwargs)
-        call = self._start(instance, args)
-        if call is None:
-            return wrapped(*args, **kwargs)
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            call.fail(error)
-            raise
-        call.finish(result)
-        return result
-
     @guarded("starting the prediction of a loaded layer")
-    def _start(self, layer: Any, inputs: Sequence[Any]) -> "_ObservedCall | None":
+    def _start(self, layer: Any, inputs: tuple[Any, ...], _: dict[str, Any], /) -> ObservedCall | None:
         paddle = sys.modules["paddle"]
         if not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()) or inside_model_call().get():
             return None

@@ -1,17 +1,17 @@
 """Wrapper of the methods that run a predictor."""
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from paddle_otel.guard import guarded
 from paddle_otel.inference.exported_generation import ExportedGeneration
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.predictor_known import KnownPredictor, KnownPredictors, PredictorValues
+from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.generation import Generation, current_generation
 from paddle_otel.operations.prediction import Prediction, inside_model_call
 
 
-class PredictorRunWrapper:
+class PredictorRunWrapper(ObservedCallWrapper):
     """Wraps ``run`` of predictors: a prediction, or a generation where the program generates.
 
     A run inside another model's call is part of that call.
@@ -22,29 +22,15 @@ class PredictorRunWrapper:
     """
 
     def __init__(self, handlers: InferenceHandlers, predictors: KnownPredictors) -> None:
+        super().__init__(handlers.telemetry)
         self._handlers = handlers
         self._predictors = predictors
         self._inside = inside_model_call()
 
-    def __call__(
-        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Observe one run."""
-        if self._handlers.telemetry.is_idle() or self._inside.get():
-            return wrapped(*args, **kwargs)
-        run = self._start(instance, args, kwargs)
-        if run is None:
-            return wrapped(*args, **kwargs)
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            run.fail(error)
-            raise
-        run.finish(result)
-        return result
-
     @guarded("starting to observe a predictor")
-    def _start(self, predictor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Run | None":
+    def _start(self, predictor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | None:
+        if self._inside.get():
+            return None
         known = self._predictors.of(predictor)
         values = known.values(args, kwargs)
         if known.generates and current_generation() is None:
@@ -56,15 +42,9 @@ class PredictorRunWrapper:
 
     def _start_generation(
         self, exported: ExportedGeneration, known: KnownPredictor, values: PredictorValues
-    ) -> "_Run | None":
+    ) -> ObservedCall | None:
         generation = Generation.start(self._handlers.telemetry, self._handlers.generations, exported.request)
         return None if generation is None else _GenerationRun(generation, exported, known, values)
-
-
-class _Run(Protocol):
-    def finish(self, result: Any) -> None: ...
-
-    def fail(self, error: BaseException) -> None: ...
 
 
 class _PredictionRun:

@@ -1,6 +1,6 @@
 """Wrapper of ``Executor.run``."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
@@ -13,10 +13,11 @@ from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.static_places import KnownExecutors
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
+from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
 
 
-class ExecutorRunWrapper:
+class ExecutorRunWrapper(ObservedCallWrapper):
     """Observes the runs that are predictions.
 
     A run of a program that came from ``load_inference_model`` is one. So is a run of any other program that is given
@@ -28,29 +29,13 @@ class ExecutorRunWrapper:
     """
 
     def __init__(self, handlers: InferenceHandlers, programs: KnownPrograms) -> None:
+        super().__init__(handlers.telemetry)
         self._handlers: Final = handlers
         self._programs: Final = programs
         self._executors: Final = KnownExecutors()
 
-    def __call__(
-        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
-        """Observe one run."""
-        if self._handlers.telemetry.is_idle():
-            return wrapped(*args, **kwargs)
-        run = self._start(instance, args, kwargs)
-        if run is None:
-            return wrapped(*args, **kwargs)
-        try:
-            result = wrapped(*args, **kwargs)
-        except BaseException as error:
-            run.fail(error)
-            raise
-        run.finish(result)
-        return result
-
     @guarded("starting the prediction of a program")
-    def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_ObservedRun | None":
+    def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | None:
         if inside_model_call().get():
             return None
         arguments = RunArguments(args, kwargs)
