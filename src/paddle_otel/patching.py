@@ -11,6 +11,7 @@ A module that is not imported yet is patched when the program imports it; nothin
 import copy
 import functools
 import logging
+import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -180,7 +181,9 @@ class _PatchedFunction(_FunctionWrapper):
     def __reduce_ex__(self, protocol: Any) -> Any:
         # By name, as the plain function.
         if isinstance(self._self_patched_owner, ModuleType):
-            return self.__wrapped__.__qualname__  # a module cannot be pickled, but a global name is enough
+            # Under this name, and no other: a function that two modules have is patched in both. A module cannot be
+            # pickled itself, and what reads the pickle may be a program without us.
+            return pkgutil.resolve_name, (f"{self._self_patched_owner.__name__}:{self._self_patched_name}",)
         # Not as a global name: pickle would look it up on the class, which binds it.
         return getattr, (self._self_patched_owner, self._self_patched_name)
 

@@ -16,7 +16,7 @@ from recording import Recorder
 
 # Running a list of tensors crashes in Paddle 2 without anybody's patches.
 _PADDLE_2: Final = version("paddlepaddle").startswith("2.")
-collect_ignore: list[str] = ["test_predictor_lists.py"] if _PADDLE_2 else []
+collect_ignore: list[str] = ["test_predictor_list_forms.py", "test_predictor_lists.py"] if _PADDLE_2 else []
 
 # What Paddle warns about at its import and in its own calls; anything else fails a test.
 _WARNINGS_OF_PADDLE: Final = (

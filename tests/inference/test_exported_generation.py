@@ -139,23 +139,37 @@ def test_a_repeated_prompt_is_not_counted(
 def test_what_controls_a_generation_makes_one(
     exported: Exporter, paddle: Any, observed: Recorder, control: str
 ) -> None:
-    """Without a limit that says how many new tokens are wanted there is no finish reason."""
+    """Together with ``top_k``. Without a limit that says how many new tokens are wanted there is no finish reason."""
     kind = "int64" if control == "max_length" else "float32"
 
-    def forward(self: Any, input_ids: Any, value: Any) -> Any:
-        used = paddle.cast(value, "int64")
+    def forward(self: Any, input_ids: Any, value: Any, top_k: Any) -> Any:
+        used = paddle.cast(value, "int64") + top_k
         return written(paddle, self, input_ids, paddle.full([1], 9, "int64")) + used - used
 
-    (ids,) = run(exported(forward, IDS, (control, [1], kind)), np.array([[2, 5, 1]]), of(1, kind))
+    predictor = exported(forward, IDS, (control, [1], kind), ("top_k", [1], "int64"))
+    (ids,) = run(predictor, np.array([[2, 5, 1]]), of(1, kind), of(4))
     assert ids.tolist() == [[50, 51]]
     attributes = dict(observed.span("text_completion writer").attributes or {})
     assert attributes["gen_ai.usage.output_tokens"] == 2
     assert "gen_ai.response.finish_reasons" not in attributes
     assert "gen_ai.request.max_tokens" not in attributes
-    request = {key: value for key, value in attributes.items() if key == f"gen_ai.request.{control}"}
-    expected: dict[str, Any] = {} if control == "max_length" else {f"gen_ai.request.{control}": 1.0}
-    assert request == expected
-    assert [type(value) for value in request.values()] == [float for _ in expected]
+    assert attributes["gen_ai.request.top_k"] == 4
+    assert attributes.get(f"gen_ai.request.{control}") == (None if control == "max_length" else 1.0)
+
+
+@pytest.mark.parametrize("control", ["max_length", "top_k", "top_p", "temperature"])
+def test_one_control_alone_makes_no_generation(
+    exported: Exporter, paddle: Any, observed: Recorder, control: str
+) -> None:
+    """A program that retrieves documents takes ``top_k`` too, and gives their numbers: no token was generated."""
+
+    def forward(self: Any, input_ids: Any, value: Any) -> Any:
+        return written(paddle, self, input_ids, paddle.full([1], 9, "int64")) + value - value
+
+    with observed.tracer_provider.get_tracer("a service").start_as_current_span("request"):
+        run(exported(forward, IDS, (control, [1], "int64")), np.array([[2, 5, 1]]), of(1))
+    assert [span.name for span in observed.spans()] == ["predict writer", "request"]
+    assert observed.points("paddle.tokens") == []
 
 
 def test_several_answers_to_one_prompt_are_not_counted(exported: Exporter, paddle: Any, observed: Recorder) -> None:
@@ -253,11 +267,11 @@ def test_ids_that_are_no_integers_are_none(exported: Exporter, paddle: Any, obse
 def test_scores_are_no_answer(exported: Exporter, paddle: Any, observed: Recorder) -> None:
     """Outputs that are no rows of integers are not counted as tokens."""
 
-    def forward(self: Any, input_ids: Any, temperature: Any) -> Any:
-        return paddle.cast(input_ids, "float32") * temperature * self.one
+    def forward(self: Any, input_ids: Any, temperature: Any, top_p: Any) -> Any:
+        return paddle.cast(input_ids, "float32") * temperature * top_p * self.one
 
-    predictor = exported(forward, IDS, ("temperature", [1], "float32"))
-    run(predictor, np.array([[2, 5]]), of(1, "float32"))
+    predictor = exported(forward, IDS, ("temperature", [1], "float32"), ("top_p", [1], "float32"))
+    run(predictor, np.array([[2, 5]]), of(1, "float32"), of(1, "float32"))
     attributes = dict(observed.span("text_completion writer").attributes or {})
     assert "gen_ai.usage.output_tokens" not in attributes
 
@@ -284,7 +298,7 @@ def test_a_failed_generation_has_its_prompt(exported: Exporter, paddle: Any, obs
 
 def test_no_token_id_is_recorded(writer: Any, observed: Recorder) -> None:
     """Neither those of the prompt nor those of the answer."""
-    run(writer, np.array([[3, 7777, 8888]]), np.array([[1, 1, 1]]), of(5), of(1))
+    run(writer, np.array([[3, 7777777777777, 8888888888888]]), np.array([[1, 1, 1]]), of(5), of(1))
     told = str(observed.span("text_completion writer").to_json())
-    assert "7777" not in told
-    assert "8888" not in told
+    assert "7777777777777" not in told  # so long that no time or id of a span holds them by chance
+    assert "8888888888888" not in told

@@ -10,11 +10,12 @@ import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from inference.jit_programs import bits, predictions, request, rows, switched_on
-from observed import raising
+from observed import raising, returning
 from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.operations.model_load import ModelLoads
 from paddle_otel.operations.prediction import Predictions
+from paddle_otel.operations.telemetry import Telemetry
 from recording import Recorder
 
 
@@ -61,25 +62,47 @@ def test_suppressed_nothing_is_reported(observed: Recorder, paddle: Any, classif
     assert predictions(observed) == 0
 
 
-def test_without_an_sdk_the_name_is_remembered(paddle: Any, classifier: Path) -> None:
-    """Nothing else happens: an SDK may be configured after the model was loaded."""
-    instrumentor = PaddleInferenceInstrumentor()
+def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a load nor a prediction: what is broken in them is not even noticed."""
     plain = bits(paddle.jit.load(str(classifier))(rows(paddle)))
+    for owner in (ModelLoads, Predictions):
+        monkeypatch.setattr(owner, "start", raising(ZeroDivisionError("started without an SDK")))
+    instrumentor = PaddleInferenceInstrumentor()
     instrumentor.instrument()
     try:
-        layer = paddle.jit.load(str(classifier))
-        assert bits(layer(rows(paddle))) == plain
+        assert bits(paddle.jit.load(str(classifier))(rows(paddle))) == plain
     finally:
         instrumentor.uninstrument()
 
 
-def test_a_name_alone_makes_no_span_below_nothing(observed: Recorder, paddle: Any, classifier: Path) -> None:
+def test_without_an_sdk_the_name_is_remembered(
+    recorder: Recorder, paddle: Any, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An SDK may be configured after the model was loaded."""
+    with switched_on(recorder):
+        with monkeypatch.context() as before:
+            before.setattr(Telemetry, "is_idle", returning(value=True))
+            layer = paddle.jit.load(str(classifier))
+            layer(rows(paddle))
+        assert recorder.spans() == []
+        assert predictions(recorder) == 0
+        with request(recorder):
+            layer(rows(paddle))
+    assert [span.name for span in recorder.spans()] == ["predict scores", "request"]
+
+
+def test_a_name_alone_makes_no_span_below_nothing(
+    recorder: Recorder, paddle: Any, classifier: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A prediction that is short and not part of a trace is counted and timed only."""
-    layer = paddle.jit.load(str(classifier))
-    observed.clear_spans()
-    for _ in range(3):
-        layer(rows(paddle))
-    assert predictions(observed) == 3
+    monkeypatch.setenv("PADDLE_OTEL_PREDICTION_SPAN_MINIMUM", "600")  # however slow this machine is
+    with switched_on(recorder):
+        layer = paddle.jit.load(str(classifier))
+        recorder.clear_spans()
+        for _ in range(3):
+            layer(rows(paddle))
+    assert recorder.spans() == []
+    assert predictions(recorder) == 3
 
 
 @pytest.mark.parametrize(
@@ -132,3 +155,10 @@ def test_layers_copy_and_fail_to_pickle_as_they_do(recorder: Recorder, paddle: A
     plain = [outcome(action) for action in actions]
     with switched_on(recorder):
         assert [outcome(action) for action in actions] == plain
+
+
+def test_what_two_modules_export_is_pickled(observed: Recorder, paddle: Any) -> None:
+    """As without us, by name: for a pool of processes, say."""
+    assert observed.spans() == []
+    for function in (paddle.jit.load, paddle.static.load_inference_model):
+        assert pickle.loads(pickle.dumps(function)) is function  # noqa: S301 - our own

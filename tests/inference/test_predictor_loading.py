@@ -11,6 +11,7 @@ from opentelemetry.trace import StatusCode
 from inference.programs import config_of, predictor_of, program_file, raised_by, run, save_legacy_classifier
 from observed import returning
 from paddle_otel.inference import PaddleInferenceInstrumentor
+from paddle_otel.inference.predictor_config import origin_of
 from paddle_otel.operations.model_load import inside_model_load
 from paddle_otel.operations.model_naming import ModelNaming, model_naming
 from paddle_otel.operations.telemetry import Telemetry
@@ -72,8 +73,14 @@ def test_a_configuration_that_changes_afterwards_changes_nothing(
     assert observed.spans("predict scores")
 
 
-def test_the_folder_form_names_the_folder(observed: Recorder, paddle: Any, classifier: Path) -> None:
-    """A configuration made from a folder or a path without extension is named the same way."""
+def test_the_folder_form_names_the_folder(paddle: Any, classifier: Path) -> None:
+    """A configuration made from a folder or a path without extension; not every version of Paddle runs these."""
+    for path in (classifier.parent, classifier):
+        assert origin_of(paddle.inference.Config(str(path))).name == "scores"
+
+
+def test_a_path_that_is_set_later_names_the_model(observed: Recorder, paddle: Any, classifier: Path) -> None:
+    """A configuration made without a path and given one afterwards is named the same way."""
     config = paddle.inference.Config()
     config.set_model(str(program_file(classifier)), str(classifier.with_suffix(".pdiparams")))
     config.disable_mkldnn()
@@ -184,3 +191,10 @@ def test_a_model_that_was_loaded_before_the_sdk_came_is_named(
     finally:
         instrumentor.uninstrument()
     assert len(recorder.spans("predict scores")) == 1
+
+
+def test_a_configuration_without_a_program(observed: Recorder, paddle: Any) -> None:
+    """Paddle makes something of it that must not be asked for anything: it would end the process."""
+    made = [paddle.inference.create_predictor(paddle.inference.Config()) for _ in range(2)]
+    assert [type(one).__name__ for one in made] == ["PaddleInferPredictor"] * 2
+    assert len(observed.spans("load_model")) == 2

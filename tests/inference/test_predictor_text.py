@@ -72,11 +72,12 @@ def test_a_failed_run_counts_what_it_was_given(reader_of: Exporter, observed: Re
     ("name", "kind", "value"),
     [
         ("token_type_ids", "int64", MASK),  # without a mask, padding is not told from text
+        ("attention_mask", "int64", (MASK - 1) * 10000),  # added to scores: 0 keeps
         ("attention_mask", "float32", MASK.astype("float32")),  # added to scores: 0 may mean "keep"
         ("attention_mask", "int64", np.ones((2, 9), "int64")),  # also covers earlier steps
         ("attention_mask", "int64", np.ones((2, 1, 4, 4), "int64")),  # one entry per pair of ids
     ],
-    ids=["no mask", "floats", "longer", "four dimensions"],
+    ids=["no mask", "added", "floats", "longer", "four dimensions"],
 )
 def test_what_cannot_be_told_is_absent(
     reader_of: Exporter, observed: Recorder, name: str, kind: str, value: Any

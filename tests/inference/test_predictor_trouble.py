@@ -22,7 +22,7 @@ OPERATIONS = "paddle_otel.operations"
 SITES = [
     (f"{INFERENCE}.predictor_load.origin_of", True),
     (f"{INFERENCE}.predictor_known.KnownPredictors.made", True),
-    (f"{INFERENCE}.predictor_known.KnownPredictors.cloned", True),
+    (f"{INFERENCE}.predictor_known.KnownPredictors.derived", True),
     (f"{INFERENCE}.predictor_known.KnownPredictors.of", False),
     (f"{INFERENCE}.predictor_known.KnownPredictor.values", False),
     (f"{INFERENCE}.program_reader.batch_size", True),
@@ -83,7 +83,7 @@ def test_a_bug_in_a_pool_never_reaches_the_program(
 ) -> None:
     """A pool whose origin is lost gives predictors without a name."""
     telemetry_trouble.expected = True
-    for method in ("pool_made", "retrieved"):
+    for method in ("made", "derived"):
         monkeypatch.setattr(f"{INFERENCE}.predictor_known.KnownPredictors.{method}", raising(RuntimeError("a bug")))
     switch_on(recorder, switched_off_afterwards)
     pool = paddle.inference.PredictorPool(config_of(paddle, classifier), 1)

@@ -56,22 +56,29 @@ def test_both_names_of_the_function_are_seen(observed: Recorder, paddle: Any, cl
     assert [span.name for span in observed.spans()] == ["load_model scores"] * 2
 
 
-def test_off_suppressed_or_without_an_sdk_nothing_is_reported(
-    recorder: Recorder, paddle: Any, classifier: Path
-) -> None:
+def test_off_or_suppressed_nothing_is_reported(recorder: Recorder, paddle: Any, classifier: Path) -> None:
     """And every run gives what it gives."""
-    instrumentor = PaddleInferenceInstrumentor()
     with static_mode(paddle) as executor:
         plain = _run(paddle, classifier, executor)
         with switched_on(recorder), suppress_instrumentation():
             assert _run(paddle, classifier, executor) == plain
+        assert _run(paddle, classifier, executor) == plain
+    assert recorder.spans() == []
+    assert predictions(recorder) == 0
+
+
+def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a load nor a prediction: what is broken in them is not even noticed."""
+    instrumentor = PaddleInferenceInstrumentor()
+    with static_mode(paddle) as executor:
+        plain = _run(paddle, classifier, executor)
+        for owner in (ModelLoads, Predictions):
+            monkeypatch.setattr(owner, "start", raising(ZeroDivisionError("started without an SDK")))
         instrumentor.instrument()
         try:
             assert _run(paddle, classifier, executor) == plain
         finally:
             instrumentor.uninstrument()
-    assert recorder.spans() == []
-    assert predictions(recorder) == 0
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,16 @@ def paddle(untouched: dict[type, dict[str, Any]]) -> Any:
     return importlib.import_module("paddle")
 
 
+@pytest.fixture(autouse=True)
+def gradients_stay_on(paddle: Any) -> Iterator[None]:
+    """Switch gradients on again: ``paddle.no_grad`` as a decorator leaves them off when a function calls itself.
+
+    ``generate`` is such a function. A later test would take its training for inference.
+    """
+    yield
+    paddle.set_grad_enabled(True)
+
+
 @pytest.fixture(scope="session")
 def model_of(paddle: Any) -> Callable[[str], Any]:
     """Returns the one small model of a kind; tests do not change it."""

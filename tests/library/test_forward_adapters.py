@@ -25,12 +25,14 @@ def adapted(observed: Recorder, stack: stacks.Stack, llama: Any, tmp_path: Any) 
 
 
 def test_an_adapted_model_is_one_prediction(observed: Recorder, adapted: Any, prompts: Prompts) -> None:
-    """Under the name of the model; not under its base model's, which its forward calls."""
+    """It is the whole model's, which gives logits; not its base model's, which gives hidden states."""
     with observed.tracer_provider.get_tracer("a service").start_as_current_span("request"):
-        adapted(**prompts.both)
+        adapted(**prompts.both, return_dict=True)
     (span,) = observed.children(observed.span("request"))
     assert span.name == "predict a-small-llama"
-    assert dict(span.attributes or {})["gen_ai.usage.input_tokens"] == 8
+    attributes = dict(span.attributes or {})
+    assert attributes["gen_ai.usage.input_tokens"] == 8
+    assert attributes["paddle.prediction.output.names"] == ("logits",)
     assert observed.point(DURATION).count == 1
 
 

@@ -99,7 +99,7 @@ def test_a_graph_that_breaks_at_a_model(
     assert not [file for file in files if "paddle_otel" in file or "opentelemetry" in file]
     switched(False)
     assert with_us == outputs()
-    assert predictions(recorder) in {0, 3}
+    assert predictions(recorder) == 3
 
 
 @pytest.mark.parametrize("full_graph", [True, False])

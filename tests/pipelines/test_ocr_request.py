@@ -78,10 +78,11 @@ def test_the_request_is_a_pipeline_with_its_three_models_below(observed: Observe
 def test_the_pipeline_has_exactly_the_attributes_of_the_contract(observed: Observed) -> None:
     """Names, values and value types."""
     call = _only(observed.request.roots())
-    active = call.attributes.pop("paddle.pipeline.active_duration")
+    attributes = dict(call.attributes)  # other tests read the same call
+    active = attributes.pop("paddle.pipeline.active_duration")
     assert type(active) is float
     assert 0 < active <= (call.end_us - call.start_us) / 1e6
-    assert call.attributes == {
+    assert attributes == {
         "paddle.pipeline.name": "OCR",
         "paddle.pipeline.library": "paddleocr",
         "paddle.pipeline.inputs": 1,
@@ -112,4 +113,4 @@ def test_no_text_and_no_path_is_in_any_span(observed: Observed) -> None:
     """In no attribute, event or status."""
     spans = [*observed.loading.spans, *observed.request.spans]
     written = repr([(span.name, span.attributes, span.events, span.status_description) for span in spans])
-    assert not [text for text in (*TEXTS, "Invoice", "invoice", "451", "/tmp") if text in written]  # noqa: S108 - looked for
+    assert not [text for text in (*TEXTS, "Invoice", "invoice", "$451", "/tmp") if text in written]  # noqa: S108 - looked for

@@ -14,8 +14,12 @@ from paddle_otel.operations.generation_facts import GenerationRequest, Generatio
 _ROWS_AND_COLUMNS: Final = 2
 _NEW_TOKENS: Final = ("max_new_tokens", "max_dec_len")
 
-# Any of these beside token ids makes a program one that generates.
-_CONTROLS: Final = frozenset({*_NEW_TOKENS, "max_length", "top_k", "top_p", "temperature"})
+# How many new tokens: one of these beside token ids makes a program one that generates.
+_LIMITS: Final = frozenset(_NEW_TOKENS)
+
+# Two of these do; one alone does not. A program that retrieves documents takes top_k too, an encoder max_length.
+_CONTROLS: Final = frozenset({"max_length", "top_k", "top_p", "temperature"})
+_ENOUGH_CONTROLS: Final = 2
 
 # Any of these makes it one that is run once per token, or gives its ids to somebody else than its caller.
 _STEP_STATE: Final = frozenset(
@@ -35,12 +39,14 @@ def is_generation_program(names: Sequence[str]) -> bool:
         names: Names of its inputs.
 
     Returns:
-        Whether it takes ``input_ids`` and something that controls a generation (``max_new_tokens``, ``max_dec_len``,
-        ``max_length``, ``top_k``, ``top_p``, ``temperature``), and no state that goes on from run to run: a run of a
-        program with such a state is a prediction.
+        Whether it takes ``input_ids`` and what controls a generation (``max_new_tokens`` or ``max_dec_len``, or two of
+        ``max_length``, ``top_k``, ``top_p`` and ``temperature``), and no state that goes on from run to run: a run of
+        a program with such a state is a prediction.
     """
     found = frozenset(names)
-    return TOKEN_IDS in found and bool(found & _CONTROLS) and not found & _STEP_STATE
+    if TOKEN_IDS not in found or found & _STEP_STATE:
+        return False
+    return bool(found & _LIMITS) or len(found & _CONTROLS) >= _ENOUGH_CONTROLS
 
 
 class ExportedGeneration:

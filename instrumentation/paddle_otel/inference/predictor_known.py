@@ -80,46 +80,46 @@ class KnownPredictors:
     def __init__(self) -> None:
         # Paddle's objects take no attributes, so what is known of them is kept beside them.
         self._predictors: weakref.WeakKeyDictionary[Any, KnownPredictor] = weakref.WeakKeyDictionary()
-        self._pools: weakref.WeakKeyDictionary[Any, tuple[PredictorOrigin, PredictedModel]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._made: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
 
     def __len__(self) -> int:
-        """Return how many predictors are known."""
-        return len(self._predictors)
+        """Return how many predictors and pools are known."""
+        return len(self._made)
 
     def of(self, predictor: Any) -> KnownPredictor:
         """Return what is known about a predictor, read off it at first sight."""
         known = self._predictors.get(predictor)
         if known is None:
-            origin = unseen_origin()
-            known = self._remember(predictor, origin, _model(origin))
+            made = self._made.get(predictor)
+            if made is None:
+                made = self._made[predictor] = _Made.by(unseen_origin())
+            # Not before the first run: what a configuration without a program makes must not be asked for anything.
+            known = self._predictors[predictor] = KnownPredictor(predictor, made.origin, made.model)
         return known
 
     def made(self, predictor: Any, origin: PredictorOrigin) -> None:
-        """Note where a predictor comes from."""
-        self._remember(predictor, origin, _model(origin))
+        """Note where a predictor, or the predictors of a pool, come from."""
+        self._remember(predictor, _Made.by(origin))
 
-    def pool_made(self, pool: Any, origin: PredictorOrigin) -> None:
-        """Note where the predictors of a pool come from."""
-        self._pools[pool] = (origin, _model(origin))
+    def derived(self, predictor: Any, derived: Any) -> None:
+        """Note that a predictor runs the same program as another one, or is one of a pool's."""
+        made = self._made.get(predictor)
+        if made is not None:
+            self._remember(derived, made)
 
-    def retrieved(self, pool: Any, predictor: Any) -> None:
-        """Note that a predictor is one of a pool's."""
-        found = self._pools.get(pool)
-        if found is not None:
-            self._remember(predictor, *found)
-
-    def cloned(self, predictor: Any, clone: Any) -> None:
-        """Note that a predictor runs the same program as another one."""
-        known = self.of(predictor)
-        self._remember(clone, known.origin, known.model)
-
-    def _remember(self, predictor: Any, origin: PredictorOrigin, model: PredictedModel) -> KnownPredictor:
-        # Always anew: handles of whatever was at the same address before are never used.
-        known = self._predictors[predictor] = KnownPredictor(predictor, origin, model)
-        return known
+    def _remember(self, predictor: Any, made: "_Made") -> None:
+        # Handles of whatever was at the same address before are never used.
+        self._predictors.pop(predictor, None)
+        self._made[predictor] = made
 
 
-def _model(origin: PredictorOrigin) -> PredictedModel:
-    return PredictedModel(origin.name, a.KIND_PREDICTOR, device=origin.device, attributes=origin.attributes)
+class _Made(NamedTuple):
+    """Where a predictor comes from, and its model: the same for all clones."""
+
+    origin: PredictorOrigin
+    model: PredictedModel
+
+    @classmethod
+    def by(cls, origin: PredictorOrigin) -> "_Made":
+        model = PredictedModel(origin.name, a.KIND_PREDICTOR, device=origin.device, attributes=origin.attributes)
+        return cls(origin, model)

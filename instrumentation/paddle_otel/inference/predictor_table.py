@@ -28,22 +28,21 @@ def predictor_patches(handlers: InferenceHandlers) -> Iterable[Patch]:
     predictors = handlers.telemetry.meters.keep(KnownPredictors, KnownPredictors)
     run = PredictorRunWrapper(handlers, predictors)
     load = PredictorLoadWrapper(handlers, predictors.made)
-    load_pool = PredictorLoadWrapper(handlers, predictors.pool_made, constructor=True)
-    clone = DerivedPredictorWrapper(predictors.cloned)
-    retrieve = DerivedPredictorWrapper(predictors.retrieved)
+    load_pool = PredictorLoadWrapper(handlers, predictors.made, constructor=True)
+    derive = DerivedPredictorWrapper(predictors.derived)
     return [
         _patch(_INFERENCE, "Predictor.run", run),
-        _patch(_INFERENCE, "Predictor.clone", clone),
+        _patch(_INFERENCE, "Predictor.clone", derive),
         _patch(_INFERENCE, "create_predictor", load),
         _patch(_CORE, "create_predictor", load),
         _patch("paddle.incubate.jit.inference_decorator", "create_predictor", load),
         _patch(_INFERENCE, "PredictorPool.__init__", load_pool),
-        _patch(_INFERENCE, "PredictorPool.retrieve", retrieve),
-        _patch(_INFERENCE, "PredictorPool.retrive", retrieve),  # its name until Paddle 2.6
+        _patch(_INFERENCE, "PredictorPool.retrieve", derive),
+        _patch(_INFERENCE, "PredictorPool.retrive", derive),  # its name until Paddle 2.6
         # The interface before 2.0, which Paddle still has.
         _patch(_CORE, "AnalysisPredictor.run", run),
         _patch(_CORE, "AnalysisPredictor.zero_copy_run", run),
-        _patch(_CORE, "AnalysisPredictor.clone", clone),
+        _patch(_CORE, "AnalysisPredictor.clone", derive),
         _patch(_CORE, "create_paddle_predictor", load),
     ]
 

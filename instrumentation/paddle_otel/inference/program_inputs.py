@@ -63,8 +63,7 @@ def input_tokens(inputs: ProgramValues, text: TextInputs | None) -> int | None:
 
     Returns:
         The count. ``None`` without a mask of integers that has one entry per id (a mask that also covers earlier
-        steps, or one of floats that is added to scores, counts something else), and where reading it would copy from
-        a device.
+        steps, or one that is added to scores, counts something else), and where reading it would copy from a device.
     """
     if text is None or not inputs.names:
         return None
@@ -74,6 +73,8 @@ def input_tokens(inputs: ProgramValues, text: TextInputs | None) -> int | None:
     mask = inputs.array(text.mask)
     if mask is None or mask.dtype.kind not in _INTEGER_KINDS:
         return None
+    if mask.dtype.kind == "i" and mask.size and mask.min() < 0:
+        return None  # it is added to scores: 0 keeps, and less than that takes away
     # A tenth of the time that NumPy's own sum of booleans takes.
     count: int = mask.astype(bool).tobytes().count(1)
     return count

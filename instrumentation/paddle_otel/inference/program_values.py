@@ -65,8 +65,13 @@ class HandleValues:
         return _is_integer(self._handle(index).type())
 
     def array(self, index: int) -> Any:
-        """Return a copy of the content, ``None`` when it may be on a device."""
-        return self._handle(index).copy_to_cpu() if self._on_host else None
+        """Return a copy of the content, ``None`` when it may be on a device or there is none yet."""
+        if not self._on_host:
+            return None
+        try:
+            return self._handle(index).copy_to_cpu()
+        except RuntimeError:
+            return None  # the program gave it a shape and no content; its run will fail
 
     def _handle(self, index: int) -> Any:
         handle = self._handles[index]

@@ -55,9 +55,10 @@ def forward_facts(inputs: Mapping[str, Any], prompts: PromptLedger) -> Predictio
 
 
 def leading_dimensions(named: Mapping[str, Any]) -> dict[str, int]:
-    """Return the first dimension of each tensor, 0 for a scalar; whatever is no tensor is left out."""
+    """Return the first dimension of each tensor, none where one of them has none; whatever is no tensor is left out."""
     shapes = {name: shape_of(value) for name, value in named.items()}
-    return {name: shape[0] if shape else 0 for name, shape in shapes.items() if shape is not None}
+    found = {name: shape for name, shape in shapes.items() if shape is not None}
+    return {name: shape[0] for name, shape in found.items()} if all(found.values()) else {}
 
 
 def _rows(inputs: Mapping[str, Any]) -> int | None:
@@ -77,5 +78,7 @@ def _tokens(inputs: Mapping[str, Any]) -> int | None:
     if not any((shape_of(inputs.get(name)) or ())[:_ROWS_AND_COLUMNS] == shape for name in _INPUTS_WITH_TOKENS):
         return None
     array = array_of(mask)
-    # Numbers with a fraction are weights added to the scores: they do not say what is padding.
-    return count_nonzero(array) if array.dtype.kind in _WHOLE_NUMBERS else None
+    # Numbers with a fraction, or below 0, are weights added to the scores: they do not say what is padding.
+    if array.dtype.kind not in _WHOLE_NUMBERS or (array.dtype.kind == "i" and array.size and array.min() < 0):
+        return None
+    return count_nonzero(array)

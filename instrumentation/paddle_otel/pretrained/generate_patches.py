@@ -17,6 +17,9 @@ from paddle_otel.pretrained.stopping import with_probe
 
 _waiting_outer: Final[ContextVar["_OuterCall | None"]] = ContextVar("paddle_otel_outer_generate", default=None)
 
+# True inside a call that another rank reports: whatever generates in it is reported there too.
+_reported_elsewhere: Final[ContextVar[bool]] = ContextVar("paddle_otel_reported_elsewhere", default=False)
+
 
 class GenerateWrapper:
     """Wraps ``GenerationMixin.generate``.
@@ -36,7 +39,7 @@ class GenerateWrapper:
         """Observe the outermost ``generate`` of this thread or task; inner ones are part of it."""
         if current_generation() is not None:
             return self._inside(wrapped, instance, args, kwargs)
-        if self._handlers.telemetry.is_idle():
+        if self._handlers.telemetry.is_idle() or _reported_elsewhere.get():
             return wrapped(*args, **kwargs)
         call = _ObservedCall.start(self._handlers, self._library, instance, args, kwargs)
         if call is None:
@@ -93,6 +96,8 @@ class OuterGenerateWrapper:
         """Observe the outermost ``generate`` of this thread or task."""
         if current_generation() is not None or self._handlers.telemetry.is_idle():
             return wrapped(*args, **kwargs)
+        if attempt("asking a model for its rank", reports_requests, instance) is False:
+            return _of_another_rank(wrapped, args, kwargs)
         outer = _OuterCall.start(self._handlers, instance)
         if outer is None:
             return _unobserved(wrapped, args, kwargs)
@@ -116,6 +121,14 @@ def _unobserved(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
         return wrapped(*args, **kwargs)
     finally:
         inside.reset(token)
+
+
+def _of_another_rank(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    token = _reported_elsewhere.set(True)
+    try:
+        return _unobserved(wrapped, args, kwargs)
+    finally:
+        _reported_elsewhere.reset(token)
 
 
 class _ObservedCall:

@@ -15,7 +15,6 @@ from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
-from paddle_otel import instruments
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
@@ -46,7 +45,8 @@ class LoadMetrics:
     """
 
     def __init__(self, meters: Meters) -> None:
-        self.duration: Final = instruments.histogram(meters.meter, m.MODEL_LOAD_DURATION)
+        # Deferred: a master that loads a model and forks its workers before the first export counts it once.
+        self.duration: Final = meters.deferred_histogram(m.MODEL_LOAD_DURATION)
         self.states: Final = ModelStates()
         meters.observable(m.MODEL_STATE, self.states.observe)
 
@@ -153,7 +153,7 @@ class ModelLoad:
         labels = self._attributes if error is None else {**self._attributes, a.ERROR_TYPE: error}
         try:
             with guard("recording the duration of a model load"):
-                self._loads.metrics.duration.record(self._elapsed_ns / 1e9, labels, self._context)
+                self._loads.metrics.duration.record(self._elapsed_ns / 1e9, labels)
         finally:
             with guard("ending a model load span"):
                 self._span.end(self._start_unix_ns + self._elapsed_ns)

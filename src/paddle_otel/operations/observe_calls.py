@@ -4,6 +4,7 @@ import copy
 import functools
 import importlib
 import inspect
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from types import MethodType, TracebackType
@@ -11,7 +12,7 @@ from typing import Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast
 
 import wrapt
 
-from paddle_otel.guard import attempt
+from paddle_otel.guard import attempt, guard
 from paddle_otel.operations.observe_async_generator import observed_async_generator
 from paddle_otel.operations.observe_reporting import reporting
 from paddle_otel.operations.observe_values import misuse
@@ -126,7 +127,14 @@ class Observer(ABC, Generic[_H]):
 
     def _coroutine(self, wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         coroutine = wrapped(*args, **kwargs)
-        return self._awaited(coroutine) if _is_reported() else coroutine
+        if not _is_reported():
+            return coroutine
+        outer = self._awaited(coroutine)
+        with guard("naming an observed coroutine"):
+            outer.__name__, outer.__qualname__ = coroutine.__name__, coroutine.__qualname__
+            # One that never began leaves the other one behind, which would warn that nobody awaited it.
+            weakref.finalize(outer, coroutine.close).atexit = False
+        return outer
 
     async def _awaited(self, coroutine: Coroutine[Any, Any, _R]) -> _R:
         observation = self.start(streams=False)

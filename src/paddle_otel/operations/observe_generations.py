@@ -3,18 +3,28 @@
 import os
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar, Token
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.guard import attempt, guard, guarded
+from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.observe_calls import Observer
 from paddle_otel.operations.observe_reporting import reporting
 from paddle_otel.operations.observe_steps import CountedGeneration
-from paddle_otel.operations.observe_values import misuse, model_name, number, text, texts, whole_number, whole_numbers
+from paddle_otel.operations.observe_values import (
+    misuse,
+    model_name,
+    number,
+    refuse_function,
+    result_of,
+    text,
+    texts,
+    whole_number,
+    whole_numbers,
+)
 
 _OPERATIONS: Final = (a.OPERATION_TEXT_COMPLETION, a.OPERATION_CHAT)
 
@@ -162,6 +172,7 @@ class observe_generation(Observer[ObservedGeneration]):  # noqa: N801 - used as 
         dtype: str | None = None,
         tokens: Callable[[Any], int | None] | None = one_token,
     ) -> None:
+        refuse_function("observe_generation", model)
         super().__init__("observe_generation", _UNOBSERVED)
         self._model = model
         self._operation = operation
@@ -260,7 +271,7 @@ class _Observation:
         if self._tokens is one_token:
             self.handle.step()
         else:
-            self.handle.step(attempt("counting the tokens of a value by the program's function", self._tokens, value))
+            self.handle.step(cast("int | None", result_of("tokens=", self._tokens, value)))
 
     @guarded("ending a generation that a program reports")
     def finished(self) -> None:

@@ -13,7 +13,7 @@ from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.observe_calls import Observer
 from paddle_otel.operations.observe_current_span import CurrentSpan
 from paddle_otel.operations.observe_reporting import Reporting, reporting
-from paddle_otel.operations.observe_values import model_name, text, whole_number
+from paddle_otel.operations.observe_values import model_name, refuse_function, text, whole_number
 from paddle_otel.operations.prediction import PredictedModel, PredictionFacts
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 
@@ -74,6 +74,7 @@ class observe_prediction(Observer[ObservedPrediction]):  # noqa: N801 - used as 
         device: str | None = None,
         embeddings: bool = False,
     ) -> None:
+        refuse_function("observe_prediction", model)
         super().__init__("observe_prediction", _UNOBSERVED)
         self._model = model
         self._batch_size = batch_size

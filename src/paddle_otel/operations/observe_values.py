@@ -4,11 +4,12 @@ Only Python's and NumPy's numbers are taken. A tensor is not: reading it would c
 """
 
 import contextlib
+import inspect
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Final, cast
+from typing import Any, Final, cast
 
 LONGEST_TEXT: Final = 200
 """Characters of a name that are kept."""
@@ -31,6 +32,37 @@ def misuse(what: str, message: str) -> None:
     _told.add(what)
     with contextlib.suppress(Exception):  # a broken log handler must not reach the program either
         _logger.warning("paddle_otel.operations: %s %s. This is logged once.", what, message)
+
+
+def refuse_function(decorator: str, model: object) -> None:
+    """Refuse a decorator without parentheses, which would take the function for the model's name.
+
+    Args:
+        decorator: Its name.
+        model: What it was given as the model.
+
+    Raises:
+        TypeError: It is a function; raised where the function is defined, before anything runs.
+    """
+    if inspect.isroutine(model):
+        raise TypeError(
+            f"Write @{decorator}(...) with parentheses: it was given a function in place of a model's name."
+        )
+
+
+def result_of(what: str, function: Callable[[Any], object], value: object) -> object:
+    """Return what a function of the program says of a value, ``None`` where it raises.
+
+    Args:
+        what: The argument that it was given as.
+        function: The function.
+        value: What it is asked about.
+    """
+    try:
+        return function(value)
+    except Exception as error:  # noqa: BLE001 - the program's own function, which must not end its generator
+        misuse(f"the function given as {what}", f"raised {type(error).__name__}; what it should say is left out")
+        return None
 
 
 def whole_number(what: str, value: object, minimum: int = 0) -> int | None:

@@ -72,9 +72,17 @@ def test_one_mapping_holds_the_inputs() -> None:
 
 
 def test_leading_dimensions() -> None:
-    """0 for a scalar, nothing for what is no tensor."""
-    given: dict[str, Any] = {"ids": StubTensor(IDS), "loss": StubTensor(1.5), "flag": True, "none": None}
-    assert leading_dimensions(given) == {"ids": 2, "loss": 0}
+    """Of tensors only, and none at all where one of them has no dimension: the list could not be matched to names."""
+    given: dict[str, Any] = {"ids": StubTensor(IDS), "flag": True, "none": None}
+    assert leading_dimensions(given) == {"ids": 2}
+    assert leading_dimensions({**given, "loss": StubTensor(1.5)}) == {}
+
+
+def test_a_mask_that_is_added_is_no_count() -> None:
+    """0 keeps, and less than 0 takes away: what is not 0 is the padding."""
+    ids, mask = StubTensor(IDS), StubTensor([[0] * len(IDS[0])] * (len(IDS) - 1) + [[-10000] * len(IDS[0])])
+    given = {"input_ids": ids, "attention_mask": mask}
+    assert forward_facts(given, PromptLedger()) == PredictionFacts(len(IDS), None)
 
 
 def test_parameter_names() -> None:
