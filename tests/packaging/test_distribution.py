@@ -117,6 +117,8 @@ def test_every_entry_point_loads_where_there_is_no_paddle(clean_python: Path, tm
         "loaded": {
             "opentelemetry_instrumentor:paddlenlp": True,
             "opentelemetry_instrumentor:paddleformers": True,
+            "opentelemetry_instrumentor:paddle_inference": True,
+            "opentelemetry_instrumentor:paddlex": True,
             "opentelemetry_instrumentor:paddle_hardware": True,
             "opentelemetry_resource_detector:paddle": True,
             "opentelemetry_traces_exporter:otlp_jsonl_file": True,
