@@ -1,5 +1,7 @@
 """Fixtures that every test may use."""
 
+import signal
+
 # Paddle 2.6.2 crashes at the first decompression when zlib is first imported after it.
 import zlib as _zlib
 from collections.abc import Iterator
@@ -11,6 +13,10 @@ from paddle_otel import guard, settings
 from recording import Recorder
 
 assert _zlib.ZLIB_VERSION
+
+# A shell lets what it starts in the background ignore SIGINT, and so would the servers under test, which it ends.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures", "fake_smartctl.fixtures"]
 
