@@ -208,8 +208,17 @@ response = GenerationResponse(5, (3,), ("stop",))
 work(3).finish(lambda: response)
 in_flight = work(2)
 ledger.remember_templated_text("a")
-for lock in (generations.metrics._lock, ledger._lock):  # as other threads would at the moment of the fork
-    threading.Thread(target=lock.acquire).start()
+held, release = threading.Semaphore(0), threading.Event()
+
+def hold(lock):  # as other threads would at the moment of the fork
+    with lock:
+        held.release()
+        release.wait(50)
+
+holders = [threading.Thread(target=hold, args=(lock,)) for lock in (generations.metrics._lock, ledger._lock)]
+for holder in holders:
+    holder.start()
+    held.acquire()
 pid = os.fork()
 if pid == 0:
     print("child before", values("paddle.tokens"), values("paddle.request.active"), values("paddle.kv_cache.size"),
@@ -222,8 +231,9 @@ if pid == 0:
           values("paddle.tokenizer.tokens"), flush=True)
     os._exit(0)
 print("parent saw", os.waitpid(pid, 0)[1], flush=True)
-for lock in (generations.metrics._lock, ledger._lock):
-    lock.release()
+release.set()
+for holder in holders:
+    holder.join()
 in_flight.finish(lambda: response)
 print("parent after", values("paddle.tokens"), values("paddle.request.active"), values("paddle.tokenizer.tokens"))
 """
