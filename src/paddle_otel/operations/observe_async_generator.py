@@ -5,8 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from paddle_otel.guard import guard
-from paddle_otel.operations.observed_generator import Observation
+from paddle_otel.operations.observed_generator import NOBODY, Observation, name_after
 
 
 def observed_async_generator(
@@ -21,16 +20,15 @@ def observed_async_generator(
         start: Starts the observation; called when the first value is asked for. ``None`` means unobserved.
     """
     outer = _observed(generator, start)
-    with guard("naming an observed asynchronous generator"):
-        for name in ("__name__", "__qualname__"):  # what a traceback or a profiler shows
-            setattr(outer, name, getattr(generator, name))
+    name_after(generator, outer)
     return outer
 
 
 async def _observed(
     generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | None]
 ) -> AsyncGenerator[Any, Any]:
-    observation = start() or _Unobserved()
+    # Unobserved too it goes through here: there is no ``yield from`` to hand over to another asynchronous generator.
+    observation = start() or NOBODY
     closing = False
     resume: Callable[[], Awaitable[Any]] = partial(_first_value_of, generator)
     while True:
@@ -74,19 +72,3 @@ def _end(observation: Observation, error: BaseException | None, *, closing: bool
         observation.finished()
     else:
         observation.failed(error)
-
-
-class _Unobserved:
-    """Observes nothing: an asynchronous generator cannot hand over to another one as ``yield from`` does."""
-
-    def enter(self) -> None: ...
-
-    def leave(self) -> None: ...
-
-    def gave(self, value: Any) -> None: ...
-
-    def finished(self) -> None: ...
-
-    def closed(self) -> None: ...
-
-    def failed(self, error: BaseException) -> None: ...

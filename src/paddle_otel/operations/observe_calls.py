@@ -16,7 +16,7 @@ from paddle_otel.guard import attempt, guard
 from paddle_otel.operations.observe_async_generator import observed_async_generator
 from paddle_otel.operations.observe_reporting import reporting
 from paddle_otel.operations.observe_values import misuse
-from paddle_otel.operations.observed_generator import Observation, observed_generator
+from paddle_otel.operations.observed_generator import Observation, name_after, observed_generator
 
 # wrapt's generic parameters cannot express "whatever is being wrapped"; wrapt before 2.0 has none at all.
 _FunctionWrapper: Any = wrapt.FunctionWrapper
@@ -130,8 +130,8 @@ class Observer(ABC, Generic[_H]):
         if not _is_reported():
             return coroutine
         outer = self._awaited(coroutine)
-        with guard("naming an observed coroutine"):
-            outer.__name__, outer.__qualname__ = coroutine.__name__, coroutine.__qualname__
+        name_after(coroutine, outer)
+        with guard("watching an observed coroutine"):
             # One that never began leaves the other one behind, which would warn that nobody awaited it.
             weakref.finalize(outer, coroutine.close).atexit = False
         return outer

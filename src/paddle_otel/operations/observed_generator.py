@@ -48,15 +48,20 @@ def observed_generator(
         start: Starts the observation; called when the first value is asked for. ``None`` means unobserved.
     """
     outer = _observed(generator, start)
-    with guard("naming an observed generator"):
-        for name in ("__name__", "__qualname__"):  # what a traceback or a profiler shows
-            setattr(outer, name, getattr(generator, name))
+    name_after(generator, outer)
     return outer
+
+
+def name_after(inner: object, outer: object) -> None:
+    """Give a generator or coroutine the name of the one it stands for, for tracebacks, warnings and profilers."""
+    with guard("naming what is observed"):
+        for name in ("__name__", "__qualname__"):
+            setattr(outer, name, getattr(inner, name))
 
 
 def _observed(generator: Generator[Any, Any, Any], start: Callable[[], Observation | None]) -> Generator[Any, Any, Any]:
     # Unobserved too it goes through here: ``yield from`` closes a generator in which GeneratorExit is to be raised.
-    observation = attempt("starting to observe a generator", start) or _NOBODY
+    observation = attempt("starting to observe a generator", start) or NOBODY
     closing = False
     resume = partial(generator.send, None)
     while True:
@@ -78,7 +83,7 @@ def _observed(generator: Generator[Any, Any, Any], start: Callable[[], Observati
         if closing:  # it gives values all the same; the program wanted it to end here
             with guard("ending an observed generator"):
                 observation.closed()
-            observation, closing = _NOBODY, False
+            observation, closing = NOBODY, False
         try:
             resume = partial(generator.send, (yield given.pop()))
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
@@ -114,4 +119,5 @@ class _Nobody:
     def failed(self, error: BaseException) -> None: ...
 
 
-_NOBODY: Final[Observation] = _Nobody()
+NOBODY: Final[Observation] = _Nobody()
+"""Observes nothing."""
