@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from opentelemetry import context, trace
-from opentelemetry.context import Context
 
 import stacks
 from library.expected import Prompts, held_by, rows_of
+from paddle_process import WARNINGS_OF_PADDLE, WARNINGS_OF_PROGRAMS, let_pass, nothing_stays_current
 from recording import Recorder
 
 STACK: Final = stacks.current()
@@ -21,16 +20,12 @@ collect_ignore: list[str] = [
     folder.name for folder in Path(__file__).parent.glob("only_*") if folder.name not in _OWN_FOLDERS
 ]
 
-# What Paddle and its libraries warn about at their import and in their own calls; anything else fails a test.
-_WARNINGS_OF_THE_LIBRARIES: Final = (
-    "ignore:No ccache found:UserWarning",
-    "ignore:Setuptools is replacing distutils:UserWarning",
-    "ignore:pkg_resources is deprecated as an API:UserWarning",
-    "ignore:The distutils package is deprecated:DeprecationWarning",
-    "ignore:invalid escape sequence:DeprecationWarning",
-    "ignore:invalid escape sequence:SyntaxWarning",
-    "ignore:The Op.(feed|fetch). is not support to set device:UserWarning",
-    "ignore:The Attr.force_cpu. of Op.fill_constant. will be deprecated:UserWarning",
+__all__ = ["nothing_stays_current"]
+
+# Anything else that is warned about fails a test.
+_WARNINGS: Final = (
+    *WARNINGS_OF_PADDLE,
+    *WARNINGS_OF_PROGRAMS,
     "ignore:.pydantic.config.Extra. is deprecated:DeprecationWarning",
     "ignore:(?s).*paddle.incubate.nn.functional.swiglu",
 )
@@ -38,8 +33,7 @@ _WARNINGS_OF_THE_LIBRARIES: Final = (
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what the libraries themselves warn about."""
-    for line in _WARNINGS_OF_THE_LIBRARIES:
-        config.addinivalue_line("filterwarnings", line)
+    let_pass(config, _WARNINGS)
 
 
 @pytest.fixture(scope="session")
@@ -52,15 +46,6 @@ def stack() -> stacks.Stack:
 def untouched() -> dict[type, dict[str, Any]]:
     """What the patched classes held before anything was ever patched, by class."""
     return {kind: held_by(kind) for kind in STACK.patched_classes()}
-
-
-@pytest.fixture(autouse=True)
-def nothing_stays_current() -> Iterator[None]:
-    """Fail every test that leaves a span current: later spans would become its children."""
-    yield
-    left = trace.get_current_span()
-    context.attach(Context())  # only the guilty test fails
-    assert left is trace.INVALID_SPAN, f"{left} is still current"
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.operations.model_naming import model_naming
 from paddle_otel.paddlex import PaddleXInstrumentor
 from paddle_otel.paddlex.pipeline_call import inside_pipeline_call
+from paddle_process import WARNINGS_OF_PADDLE, let_pass
 from recording import Recorder
 
 # Read when PaddleX is imported: it is not to look for hosts that have models.
@@ -22,21 +23,10 @@ os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
 
 EXAMPLE: Final = Path(__file__).parents[2] / "docs" / "examples" / "ocr" / "ppocr_v4.py"
 
-# What Paddle, PaddleX and what they use warn about at their import and in their own calls; anything else fails a test.
-_WARNINGS_OF_THE_LIBRARIES: Final = (
-    "ignore:No ccache found:UserWarning",
-    "ignore:Setuptools is replacing distutils:UserWarning",
-    "ignore:pkg_resources is deprecated as an API:UserWarning",
-    "ignore:The distutils package is deprecated:DeprecationWarning",
-    "ignore:invalid escape sequence:DeprecationWarning",
-    "ignore:invalid escape sequence:SyntaxWarning",
-)
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let pass what the libraries themselves warn about."""
-    for line in _WARNINGS_OF_THE_LIBRARIES:
-        config.addinivalue_line("filterwarnings", line)
+    let_pass(config, WARNINGS_OF_PADDLE)
 
 
 @pytest.fixture(autouse=True)
