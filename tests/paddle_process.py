@@ -1,7 +1,10 @@
 """What all tests with real Paddle have in common: the warnings of Paddle itself, and no span that stays current."""
 
-from collections.abc import Iterable, Iterator
-from typing import Final
+import faulthandler
+import os
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 import pytest
 from opentelemetry import context, trace
@@ -27,6 +30,23 @@ def let_pass(config: pytest.Config, warnings: Iterable[str]) -> None:
     """Let pass what the libraries themselves warn about."""
     for line in warnings:
         config.addinivalue_line("filterwarnings", line)
+
+
+@contextmanager
+def crashes_are_told(paddle: Any, config: pytest.Config) -> Generator[None, None, None]:
+    """Have Python's lines written to the terminal where Paddle crashes.
+
+    Paddle's own handlers write to where pytest keeps the output of a test, which is lost with the process.
+    """
+    paddle.disable_signal_handler()
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        terminal = os.dup(2)
+    faulthandler.disable()
+    faulthandler.enable(terminal)
+    yield
+    faulthandler.disable()
+    os.close(terminal)
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,13 @@ import pytest
 
 from inference.programs import save_classifier
 from paddle_otel.inference import PaddleInferenceInstrumentor
-from paddle_process import WARNINGS_OF_PADDLE, WARNINGS_OF_PROGRAMS, let_pass, nothing_stays_current
+from paddle_process import (
+    WARNINGS_OF_PADDLE,
+    WARNINGS_OF_PROGRAMS,
+    crashes_are_told,
+    let_pass,
+    nothing_stays_current,
+)
 from recording import Recorder
 
 # Running a list of tensors crashes in Paddle 2 without anybody's patches.
@@ -29,9 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def paddle() -> Any:
-    """Paddle."""
-    return importlib.import_module("paddle")
+def paddle(pytestconfig: pytest.Config) -> Iterator[Any]:
+    """Paddle; where it crashes, Python's lines are written to the terminal."""
+    paddle = importlib.import_module("paddle")
+    with crashes_are_told(paddle, pytestconfig):
+        yield paddle
 
 
 @pytest.fixture(scope="session")

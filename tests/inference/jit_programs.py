@@ -65,6 +65,22 @@ def bits(result: Any) -> list[bytes]:
     return [(value.numpy() if hasattr(value, "numpy") else value).tobytes() for value in values]
 
 
+def save_scaling(paddle: Any, path: Path) -> None:
+    """Export a network from rows of four features to the same features, each times its own weight."""
+    base: Any = paddle.nn.Layer
+
+    class Scaling(base):
+        def __init__(self) -> None:
+            base.__init__(self)
+            self.scale = self.create_parameter([4])
+
+        def forward(self, features: Any) -> Any:
+            return paddle.multiply(features, self.scale)
+
+    paddle.seed(22)
+    save(paddle, Scaling(), path, [("features", [None, 4], "float32")])
+
+
 def save_columns(paddle: Any, path: Path, *, with_sum: bool) -> None:
     """Export a network from rows of four features to the four columns, and to their sum or the rows' sums.
 

@@ -9,7 +9,13 @@ import pytest
 
 import stacks
 from library.expected import Prompts, held_by, rows_of
-from paddle_process import WARNINGS_OF_PADDLE, WARNINGS_OF_PROGRAMS, let_pass, nothing_stays_current
+from paddle_process import (
+    WARNINGS_OF_PADDLE,
+    WARNINGS_OF_PROGRAMS,
+    crashes_are_told,
+    let_pass,
+    nothing_stays_current,
+)
 from recording import Recorder
 
 STACK: Final = stacks.current()
@@ -49,10 +55,12 @@ def untouched() -> dict[type, dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def paddle(untouched: dict[type, dict[str, Any]]) -> Any:
+def paddle(untouched: dict[type, dict[str, Any]], pytestconfig: pytest.Config) -> Iterator[Any]:
     """Paddle, imported together with the library."""
     assert untouched
-    return importlib.import_module("paddle")
+    paddle = importlib.import_module("paddle")
+    with crashes_are_told(paddle, pytestconfig):
+        yield paddle
 
 
 @pytest.fixture(autouse=True)

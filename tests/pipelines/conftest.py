@@ -15,7 +15,7 @@ from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.operations.model_naming import model_naming
 from paddle_otel.paddlex import PaddleXInstrumentor
 from paddle_otel.paddlex.pipeline_call import inside_pipeline_call
-from paddle_process import WARNINGS_OF_PADDLE, let_pass
+from paddle_process import WARNINGS_OF_PADDLE, crashes_are_told, let_pass
 from recording import Recorder
 
 # Read when PaddleX is imported: it is not to look for hosts that have models.
@@ -42,10 +42,10 @@ def nothing_stays_current() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def paddleocr() -> Any:
+def paddleocr(pytestconfig: pytest.Config) -> Iterator[Any]:
     """PaddleOCR, and with it PaddleX and Paddle."""
-    importlib.import_module("paddle")
-    return importlib.import_module("paddleocr")
+    with crashes_are_told(importlib.import_module("paddle"), pytestconfig):
+        yield importlib.import_module("paddleocr")
 
 
 @pytest.fixture(scope="session")
