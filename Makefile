@@ -73,7 +73,7 @@ TESTS := $(wildcard $(addprefix tests/,$(TESTS_$(STACK))))
 # have a process of their own; the names of a group are joined by +.
 TEST_GROUPS := $(filter tests/unit,$(TESTS)) $(subst $() $(),+,$(strip $(filter-out tests/unit,$(TESTS))))
 
-.PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler disk-tools
+.PHONY: help setup demo test test-core lint types imports build bench backends lock clean compiler disk-tools redis
 
 help: ## This list
 	@printf 'make TARGET [STACK=%s] [PYTHON=3.x] [ARGS="for pytest"]\n\n' "$(subst $() $(),|,$(STACKS))"
@@ -84,14 +84,14 @@ setup: $(STACK_ENV)/.installed .venv/lint/.installed ## Make the environments of
 demo: $(FORMERS_ENV)/.installed ## Serve a real chat model, send requests, show traces and metrics
 	@$(FORMERS_ENV)/bin/python docs/examples/chat_server/demo.py
 
-test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed disk-tools) $(if $(filter formers paddleocr,$(STACK)),backends) ## All tests of STACK, with its real Paddle
+test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed disk-tools redis) $(if $(filter formers paddleocr,$(STACK)),backends) ## All tests of STACK, with its real Paddle
 	$(call say,tests: stack $(STACK))
 	$(if $(TESTS),,@echo "There is none of: $(addprefix tests/,$(TESTS_$(STACK)))" >&2; exit 1)
 	@status=0; $(foreach group,$(TEST_GROUPS),\
 	    TEST_STACK=$(STACK) $(STACK_ENV)/bin/python -m pytest --timeout=900 $(subst +, ,$(group)) $(ARGS) || [ $$? = 5 -a -n '$(ARGS)' ] || status=1;) \
 	    exit $$status
 
-test-core: $(CORE_ENV)/.installed disk-tools ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
+test-core: $(CORE_ENV)/.installed disk-tools redis ## What needs no Paddle; PYTHON=3.13, BOUNDS=oldest for the oldest dependencies
 	$(call say,tests without Paddle: $(notdir $(CORE_ENV)))
 	@$(CORE_ENV)/bin/python -m pytest --timeout=900 tests/unit $(ARGS)
 
@@ -137,7 +137,7 @@ lock: | $(UV) ## Bring the locked requirements in step with their sources; UPGRA
 	@$(compile) model.in --no-deps -o model.txt
 	@$(compile) ocr-model.in --no-deps -o ocr-model.txt
 	@$(compile) uv.in -o uv.txt
-PROJECT := ../../pyproject.toml --extra otlp
+PROJECT := ../../pyproject.toml --extra otlp --extra redis
 EXAMPLE := ../../docs/examples/chat_server
 # No index is named in a lock: packages come from the registry that the machine is set up for. It runs in the folder of
 # the locks, where uv.toml corrects what packages declare wrongly (and stands in for a uv.toml of the user).
@@ -191,6 +191,11 @@ disk-tools: # What the tests compare the disk metrics with: smartctl, iostat, an
 	        break; \
 	    }; \
 	done
+
+redis: # What the processes of the tests share their budgets in
+	@command -v redis-server >/dev/null && command -v redis-cli >/dev/null || { \
+	    $(call debian,redis-server redis-tools,The tests need redis-server and redis-cli); \
+	}
 
 # Installs Debian packages where that is possible, else says what to type. $(call debian,packages,what is missing)
 debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -7,6 +7,13 @@ from paddle_otel.conventions import attributes as a
 _MODULE = (a.PADDLE_PIPELINE_MODULE, "string", "what the model does in its pipeline: `text_detection`")
 _ERROR = (a.ERROR_TYPE, "string", "class of the exception")
 
+IDENTITY = (
+    (a.PADDLE_REQUEST_ID, "string", "the request, where the program, a header or baggage says who asked"),
+    (a.GEN_AI_CONVERSATION_ID, "string", "the session, likewise"),
+    (a.ENDUSER_ID, "string", "the user, likewise"),
+    (a.PADDLE_TENANT_ID, "string", "the tenant, likewise"),
+)
+
 
 class SpanKind(NamedTuple):
     """Spans that have the same attributes.
@@ -46,7 +53,7 @@ GENERATION = SpanKind(
         (a.GEN_AI_REQUEST_SEED, "int", "as set by the caller"),
         (a.GEN_AI_REQUEST_CHOICE_COUNT, "int", "sequences per prompt, when not 1"),
         (a.GEN_AI_REQUEST_STREAM, "boolean", "present, and true, when the caller passed a streamer"),
-        (a.GEN_AI_RESPONSE_FINISH_REASONS, "string[]", "one per sequence: `stop`, `length` or `error`"),
+        (a.GEN_AI_RESPONSE_FINISH_REASONS, "string[]", "one per sequence: `stop`, `length`, `budget` or `error`"),
         (a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK, "double", "s; streaming calls"),
         (a.GEN_AI_USAGE_INPUT_TOKENS, "int", "padding excluded, each prompt once"),
         (a.GEN_AI_USAGE_OUTPUT_TOKENS, "int", "through the first end-of-sequence token, summed over the sequences"),
@@ -59,7 +66,14 @@ GENERATION = SpanKind(
         (a.PADDLE_TIME_TO_FIRST_TOKEN, "double", "s"),
         (a.PADDLE_TIME_PER_OUTPUT_TOKEN, "double", "s; mean after the first token"),
         (a.PADDLE_KV_CACHE_SIZE, "int", "By; from the model's configuration and the sequence lengths"),
+        (
+            a.PADDLE_KV_CACHE_PREDICTED_SIZE,
+            "int",
+            "By; known at the start: its size when every sequence runs to its limit",
+        ),
         (a.PADDLE_TOKENIZE_DURATION, "double", "s; of the prompt's tokenizer call, when it is known"),
+        (a.PADDLE_BUDGET_NAME, "string", "the token budget that ended it"),
+        *IDENTITY,
         _MODULE,
         _ERROR,
     ),
@@ -203,5 +217,8 @@ GPU_USE = (
             f" overlapping operations; `{a.ENERGY_POWER_ESTIMATE}`: from the power, on GPUs without an energy counter"
         ),
     ),
-    (a.PADDLE_GPU_SAMPLED_DURATION, "double", "s; the time that the energy covers"),
+    (a.PADDLE_GPU_SAMPLED_DURATION, "double", "s; the time that energy and GPU time cover"),
+    (a.PADDLE_GPU_TIME, "double", "s; time in which the GPU was at work for it, shared among what ran at once"),
+    (a.PADDLE_GPU_TOKENS_PER_SECOND, "double", "output tokens of a generation per second of GPU time"),
+    (a.PADDLE_GPU_ENERGY_PER_TOKEN, "double", "J; per output token of a generation"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import emitted_spans
 from markdown_tables import attribute_table, code, metric_table, table
 
-from paddle_otel.conventions import allocator, disk, events, gpu, hardware, host, metrics, sampler
+from paddle_otel.conventions import allocator, budgets, disk, events, gpu, hardware, host, metrics, sampler
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions.metric import Metric
 
@@ -36,7 +36,70 @@ Kind INTERNAL (the model runs in this process); `PADDLE_OTEL_GENERATION_SPAN_KIN
 failure sets status ERROR and `error.type`, the exception's class.
 """
 
+_IDENTITY = (a.PADDLE_REQUEST_ID, a.GEN_AI_CONVERSATION_ID, a.ENDUSER_ID, a.PADDLE_TENANT_ID)
+_BUDGET = (
+    a.PADDLE_BUDGET_NAME,
+    a.PADDLE_BUDGET_SCOPE,
+    a.PADDLE_BUDGET_ACTION,
+    a.PADDLE_BUDGET_COUNTS,
+    a.PADDLE_BUDGET_WINDOW,
+    a.PADDLE_BUDGET_LIMIT,
+    a.PADDLE_BUDGET_USED,
+)
+
 _EVENTS = (
+    (
+        events.USAGE,
+        "info",
+        "a request ended, however it ended: the billing record",
+        (
+            a.PADDLE_USAGE_ID,
+            a.GEN_AI_OPERATION_NAME,
+            a.GEN_AI_PROVIDER_NAME,
+            a.GEN_AI_REQUEST_MODEL,
+            a.GEN_AI_USAGE_INPUT_TOKENS,
+            a.GEN_AI_USAGE_OUTPUT_TOKENS,
+            a.GEN_AI_RESPONSE_FINISH_REASONS,
+            a.PADDLE_USAGE_DURATION,
+            a.PADDLE_TIME_TO_FIRST_TOKEN,
+            a.PADDLE_MODEL_KIND,
+            a.PADDLE_BUDGET_NAME,
+            a.ERROR_TYPE,
+            *(key for key, _, _ in emitted_spans.GPU_USE),
+            *_IDENTITY,
+        ),
+    ),
+    (
+        events.BUDGET_EXCEEDED,
+        "warn",
+        "a token budget is used up",
+        (*_BUDGET, *_IDENTITY),
+    ),
+    (
+        events.BUDGET_THRESHOLD,
+        "warn",
+        "a token budget has come to the number of tokens at which it warns",
+        (*_BUDGET, a.PADDLE_BUDGET_THRESHOLD, *_IDENTITY),
+    ),
+    (
+        events.MEMORY_PRESSURE,
+        "warn",
+        "memory will soon be full, or the requests in flight do not fit: [Memory](memory-and-bottlenecks.md)",
+        (
+            a.HW_ID,
+            *(value for name, value in vars(a).items() if name.startswith("PADDLE_MEMORY_")),
+        ),
+    ),
+    (
+        events.BOTTLENECK,
+        "warn",
+        "tokens and GPU time do not fit together",
+        (
+            a.HW_ID,
+            a.GEN_AI_REQUEST_MODEL,
+            *(value for name, value in vars(a).items() if name.startswith("PADDLE_BOTTLENECK_")),
+        ),
+    ),
     (
         events.GPU_XID,
         "error",
@@ -63,6 +126,21 @@ _VALUES = (
         a.PADDLE_MODEL_KIND,
         "how a model is run, or what is loaded",
         tuple(value for name, value in sorted(vars(a).items()) if name.startswith("KIND_")),
+    ),
+    (
+        a.PADDLE_MEMORY_PRESSURE_SCOPE,
+        "which memory",
+        (a.SCOPE_GPU, a.SCOPE_CONTAINER, a.SCOPE_HOST, a.SCOPE_PROCESS),
+    ),
+    (
+        a.PADDLE_MEMORY_PRESSURE_CAUSE,
+        "its use rises, or the requests in flight do not fit",
+        (a.CAUSE_TREND, a.CAUSE_PREDICTED_PEAK),
+    ),
+    (
+        a.PADDLE_BOTTLENECK_DIAGNOSIS,
+        "what was seen",
+        (a.DIAGNOSIS_IDLE_GPU, a.DIAGNOSIS_BUSY_GPU),
     ),
     (
         a.HW_STATE,
@@ -146,6 +224,7 @@ With `OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=otel,paddle`, everything that a proce
 
 _METRICS: tuple[tuple[str, Iterable[Metric]], ...] = (
     ("Generations, tokenizers, predictions, pipelines and models", metrics.ALL),
+    ("Token budgets", budgets.ALL),
     ("Devices of several kinds", hardware.ALL),
     ("GPUs", gpu.ALL),
     ("Host, container and process", host.ALL),

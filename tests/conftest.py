@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from paddle_otel import guard, settings
+from paddle_otel.budgets import BUDGETS
 from recording import Recorder
 
 assert _zlib.ZLIB_VERSION
@@ -25,6 +26,13 @@ pytest_plugins = ["backends.fixtures", "fake_nvml.fixtures", "fake_smartctl.fixt
 def _own_devices(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let no other process on this machine report the devices of a test."""
     monkeypatch.setenv("PADDLE_OTEL_LOCK_DIRECTORY", str(tmp_path_factory.mktemp("locks")))
+
+
+@pytest.fixture(autouse=True)
+def _no_budgets_left() -> Iterator[None]:
+    """Let no budget of a test be in force, or its counts be shown, in a later one."""
+    yield
+    BUDGETS.forget()
 
 
 @pytest.fixture

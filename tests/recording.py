@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from opentelemetry._logs import LogRecord
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import (
     HistogramDataPoint,
@@ -37,7 +40,7 @@ class Point:
 
 
 class Recorder:
-    """A tracer provider and a meter provider in memory."""
+    """A tracer provider, a meter provider and a logger provider in memory."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
         self._exporter = InMemorySpanExporter()
@@ -45,11 +48,29 @@ class Recorder:
         self.tracer_provider = TracerProvider(sampler=sampler)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))
         self.meter_provider = MeterProvider([self._reader])
+        self._log_exporter = InMemoryLogRecordExporter()
+        self.logger_provider = LoggerProvider()
+        self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._log_exporter))
 
     @property
     def providers(self) -> dict[str, Any]:
         """Keyword arguments for ``instrument()``."""
-        return {"tracer_provider": self.tracer_provider, "meter_provider": self.meter_provider}
+        return {
+            "tracer_provider": self.tracer_provider,
+            "meter_provider": self.meter_provider,
+            "logger_provider": self.logger_provider,
+        }
+
+    def events(self, name: str) -> list[LogRecord]:
+        """Return the events of this name, in the order they were emitted."""
+        records = [one.log_record for one in self._log_exporter.get_finished_logs()]
+        return [record for record in records if record.event_name == name]
+
+    def event(self, name: str) -> LogRecord:
+        """Return the one event of this name."""
+        found = self.events(name)
+        assert len(found) == 1, f"{len(found)} events {name}"
+        return found[0]
 
     def spans(self, name: str | None = None) -> list[ReadableSpan]:
         """Return the finished spans, all or those of one name, in the order they ended."""

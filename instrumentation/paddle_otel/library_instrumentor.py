@@ -72,13 +72,14 @@ class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
 
     def _handlers(self, providers: dict[str, Any], settings: Settings) -> H:
         tracer_provider = providers.get("tracer_provider")
-        telemetry = Telemetry(self.scope, tracer_provider, providers.get("meter_provider"), settings)
+        logger_provider = providers.get("logger_provider")
+        telemetry = Telemetry(self.scope, tracer_provider, providers.get("meter_provider"), settings, logger_provider)
         # What the wrappers remember (models' names, say) outlives switching off and on again, as long as its provider.
         try:
             handlers = telemetry.meters.keep(type(self), lambda: self.handlers(telemetry))
         except BaseException:
             telemetry.stop()
             raise
-        handlers.telemetry.use(tracer_provider, settings)
+        handlers.telemetry.use(tracer_provider, settings, logger_provider)
         self.reporting.add(handlers.telemetry)
         return handlers

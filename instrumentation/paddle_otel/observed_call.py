@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+from paddle_otel.decorators.generators import Refused, begun
 from paddle_otel.operations.telemetry import Telemetry
 
 
@@ -35,7 +36,7 @@ class ObservedCallWrapper(ABC):
         """Observe one call."""
         if self._telemetry.is_idle():
             return wrapped(*args, **kwargs)
-        call = self._start(instance, args, kwargs)
+        call = begun(self._start(instance, args, kwargs))
         if call is None:
             return wrapped(*args, **kwargs)
         try:
@@ -47,5 +48,9 @@ class ObservedCallWrapper(ABC):
         return result
 
     @abstractmethod
-    def _start(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> ObservedCall | None:
-        """Start to observe a call, ``None`` for one that goes unobserved. Raises no ``Exception``."""
+    def _start(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> ObservedCall | Refused | None:
+        """Start to observe a call. Raises no ``Exception``.
+
+        Returns:
+            ``None`` for a call that goes unobserved, refused for one that must not run.
+        """

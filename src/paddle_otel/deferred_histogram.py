@@ -3,8 +3,13 @@
 Recording one value costs the SDK 10 to 20 microseconds, as much as a short tokenizer call. Values are therefore queued,
 at a tenth of a microsecond each, and recorded when the SDK collects, in the collecting thread. The queue is bounded:
 past its size values are recorded at once, so nothing is lost and memory does not grow.
+
+The SDK has no way to record many values at once: what is deferred costs the collecting thread what it would have cost
+the program. That thread gives way in between, as one that never does would hold up each call of the program by the
+5 milliseconds after which Python takes turns.
 """
 
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
@@ -17,8 +22,14 @@ from paddle_otel import instruments
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.forking import call_in_forked_child
 
-MAXIMUM_QUEUED: Final = 8192
-"""Values that wait for the next collection, about 1 MB."""
+MAXIMUM_QUEUED: Final = 32768
+"""Values that wait for the next collection, about 3 MB: 500 a second when the SDK collects once a minute."""
+GIVES_WAY_AFTER: Final = 32
+"""Values that are recorded without giving way to other threads, about a quarter of a millisecond."""
+LONGEST_COURTESY: Final = 0.5
+"""How many seconds a collection gives way; in a process that is busy with Python each time takes 5 milliseconds."""
+
+_A_MOMENT: Final = 1e-6  # seconds; not 0, at which a thread that waits is often not woken before this one goes on
 
 # Deferred values carry no exemplar: their span has ended by the time they are recorded. Not an empty context: the SDK
 # takes that for none given, and would tie them to the span in which the collection happens to run.
@@ -58,10 +69,13 @@ class DeferredHistogram:
 
     def flush(self) -> None:
         """Record what is queued now."""
+        courteous_until = time.monotonic() + LONGEST_COURTESY
         # Bounded by what is there at the start: busy writers must not keep a collection from ending.
-        for _ in range(len(self._queue)):
+        for number in range(1, len(self._queue) + 1):
             try:
                 value, attributes = self._queue.popleft()
             except IndexError:
                 return  # another reader collects at the same time
             self._histogram.record(value, attributes, _NO_SPAN)
+            if number % GIVES_WAY_AFTER == 0 and time.monotonic() < courteous_until:
+                time.sleep(_A_MOMENT)

@@ -19,6 +19,7 @@ from types import MethodType, ModuleType
 from typing import Any, Final, cast
 
 import wrapt
+from opentelemetry.context import get_current
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
 from paddle_otel.guard import guard
@@ -124,7 +125,8 @@ class _Applied:
         setattr(owner, name, self._installed)
 
     def _call(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if not self._active or not is_instrumentation_enabled():
+        # Nothing is suppressed in a context that is empty, which is asked for sooner.
+        if not self._active or (get_current() and not is_instrumentation_enabled()):
             return wrapped(*args, **kwargs)
         return self._wrapper(wrapped, instance, args, kwargs)
 

@@ -32,6 +32,18 @@ class Settings:
         prediction_spans: ``PADDLE_OTEL_PREDICTION_SPANS``, when a prediction becomes a span: ``auto`` (below a span
             that is recorded, or when it took long enough), ``always`` or ``never``. Its metrics are always written.
         prediction_span_minimum: ``PADDLE_OTEL_PREDICTION_SPAN_MINIMUM``, seconds that are long enough; 0 or more.
+        usage_events: ``PADDLE_OTEL_USAGE_EVENTS``. ``false`` writes no ``paddle.usage`` event for each request.
+        identity_headers: ``PADDLE_OTEL_IDENTITY_HEADERS``, which HTTP headers say who asked, as ``tenant=x-tenant-id``
+            separated by commas; the names on the left are ``request``, ``session``, ``user`` and ``tenant``.
+        identity_baggage: ``PADDLE_OTEL_IDENTITY_BAGGAGE``, which keys of W3C baggage say so, in the same form.
+        metric_tenants: ``PADDLE_OTEL_METRIC_TENANTS``, which tenants are told apart on metrics: names separated by
+            commas, with ``*`` in place of any letters; none by default. The others are counted together.
+        metric_tenants_maximum: ``PADDLE_OTEL_METRIC_TENANTS_MAXIMUM``, how many are told apart at most; 1 or more.
+        budgets: ``PADDLE_OTEL_BUDGETS``, path of a file with token budgets.
+        budget_ledger: ``PADDLE_OTEL_BUDGET_LEDGER``, address of the Redis in which several processes count together
+            (``redis://…``, ``rediss://…``, ``redis+sentinel://…``, ``redis+cluster://…``).
+        budget_ledger_wait: ``PADDLE_OTEL_BUDGET_LEDGER_WAIT``, seconds that a decode step waits for it at most; 0 or
+            more.
         sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
         gpus: ``PADDLE_OTEL_GPUS``, which GPUs are sampled: ``visible`` (those that ``CUDA_VISIBLE_DEVICES`` leaves),
             ``all``, ``used`` (those on which this process runs; where the driver cannot tell, those that
@@ -52,6 +64,16 @@ class Settings:
     generation_span_kind: SpanKindName = "internal"
     prediction_spans: PredictionSpans = "auto"
     prediction_span_minimum: float = 0.001
+    usage_events: bool = True
+    identity_headers: str = "request=x-request-id,session=x-session-id,user=x-user-id,tenant=x-tenant-id"
+    identity_baggage: str = (
+        "request=paddle.request.id,session=gen_ai.conversation.id,user=enduser.id,tenant=paddle.tenant.id"
+    )
+    metric_tenants: str = ""
+    metric_tenants_maximum: int = 100
+    budgets: str = ""
+    budget_ledger: str = ""
+    budget_ledger_wait: float = 0.002
     sampler_interval: float = 1.0
     gpus: str = "visible"
     disk_paths: str = ""
@@ -150,6 +172,14 @@ _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "generation_span_kind": _span_kind,
     "prediction_spans": _prediction_spans,
     "prediction_span_minimum": _at_least_seconds(0.0),
+    "usage_events": _boolean,
+    "identity_headers": str,
+    "identity_baggage": str,
+    "metric_tenants": str,
+    "metric_tenants_maximum": _at_least_integer(1),
+    "budgets": str,
+    "budget_ledger": str,
+    "budget_ledger_wait": _at_least_seconds(0.0),
     "sampler_interval": _at_least_seconds(0.1),
     "gpus": str,
     "disk_paths": str,

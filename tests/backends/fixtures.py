@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from backends.redis import Redis
 from backends.servers import Jaeger, Prometheus
 
 
@@ -22,3 +23,18 @@ def prometheus() -> Iterator[Prometheus]:
     """A running Prometheus."""
     with Prometheus() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Redis]:
+    """A running Redis that nobody stops."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis() -> Iterator[Redis]:
+    """A running Redis that the test may kill or stop."""
+    with Redis() as server:
+        yield server
+        server.kill()

@@ -4,8 +4,11 @@ import gc
 import importlib
 import json
 import os
+import statistics
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
@@ -21,11 +24,11 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from rows import Row, extra_costs, row
+from rows import MICROSECONDS, Row, extra_costs, row
 
+from paddle_otel.decorators.generators import observed_generator
 from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.operations import observe_generation
-from paddle_otel.operations.observed_generator import observed_generator
 from paddle_otel.operations.pipeline import PipelineRequest, Pipelines
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.paddleformers import PaddleFormersInstrumentor
@@ -35,6 +38,8 @@ from paddle_otel.settings import Settings
 MANY: Final = 100_000
 WARM: Final = 20_000
 EACH_COLLECTION: Final = 10_000
+SUSTAINED: Final = 40_000
+COLLECTED: Final = 8_000
 VALUES: Final = 200
 
 
@@ -87,7 +92,8 @@ def _measured() -> list[Row]:
         rows += [_disabled(predictor), _without_sdk(predictor)]
         PaddleInferenceInstrumentor().instrument(**sdk.providers)
         rows += _way(sdk, predictor)
-        rows += [_suppressed(predictor), _sustained(sdk, predictor), _growth(sdk, predictor.observed)]
+        rows += [_suppressed(predictor), _sustained(sdk, predictor), _while_collecting(sdk, predictor)]
+        rows.append(_growth(sdk, predictor.observed))
         rows += _forwards(sdk)
         rows += [_pipeline(sdk), *_own_loop(sdk)]
         PaddleInferenceInstrumentor().uninstrument()
@@ -161,11 +167,27 @@ def _suppressed(way: Way) -> Row:
 
 
 def _sustained(sdk: _Sdk, way: Way) -> Row:
-    for _ in range(2 * EACH_COLLECTION):
+    for _ in range(SUSTAINED):
         way.observed()  # more than wait for a collection: what comes is recorded at once
     cost = extra_costs(way.plain, {"full": way.observed})["full"].median
     sdk.collect()
-    return row("predict", f"{way.title}, no span due, {2 * EACH_COLLECTION} since a collection", cost, "us")
+    return row("predict", f"{way.title}, no span due, {SUSTAINED} since a collection", cost, "us")
+
+
+def _while_collecting(sdk: _Sdk, way: Way) -> Row:
+    sdk.collect()
+    for _ in range(COLLECTED):
+        way.observed()
+    collecting = threading.Thread(target=sdk.collect)
+    seconds: list[float] = []
+    collecting.start()
+    while collecting.is_alive():
+        before = time.perf_counter()
+        way.plain()
+        seconds.append(time.perf_counter() - before)
+    collecting.join()
+    slowest = statistics.quantiles(seconds, n=100)[-1] * MICROSECONDS
+    return row("predict", f"{way.title}, plain, p99 while {COLLECTED} are collected", slowest, "us")
 
 
 def _growth(sdk: _Sdk, call: Callable[[], Any]) -> Row:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from opentelemetry.trace import StatusCode
 
+from budgeted import budget, used
 from inference.programs import computing, feed, predictor_of, raised_by, run, save
 from observed import Generations, raising, returning, telemetry_on
+from paddle_otel.budgets import BudgetExceeded
 from paddle_otel.operations.generation_facts import GenerationResponse
 from recording import Recorder
 
@@ -94,6 +96,26 @@ def test_a_full_answer_ends_by_its_length(writer: Any, observed: Recorder) -> No
     attributes = dict(observed.span("text_completion writer").attributes or {})
     assert attributes["gen_ai.usage.output_tokens"] == 2
     assert attributes["gen_ai.response.finish_reasons"] == ("length",)
+
+
+def test_a_budget_refuses_before_the_program_runs(writer: Any, observed: Recorder) -> None:
+    """Nothing was read and nothing written; the predictor works as before once the budget is gone."""
+    inputs = (np.array([[3, 5, 6, 0]]), np.array([[1, 1, 1, 0]]), of(5), of(1))
+    with budget(0, "refuse", scope="process") as name, pytest.raises(BudgetExceeded) as raised:
+        run(writer, *inputs)
+    assert (raised.value.budget, raised.value.limit) == (name, 0)
+    (span,) = observed.spans()
+    assert (span.attributes or {})["error.type"] == "paddle_otel.budgets.BudgetExceeded"
+    usage = dict(observed.event("paddle.usage").attributes or {})
+    assert (usage["gen_ai.usage.input_tokens"], usage["gen_ai.usage.output_tokens"]) == (0, 0)
+    assert run(writer, *inputs)[0].tolist() == [[50, 51, 52]]
+
+
+def test_what_a_program_wrote_is_counted_on_its_budget(writer: Any) -> None:
+    """A budget cannot end a program's own loop; what it wrote is counted at its end."""
+    with budget(2, "stop", scope="process") as name:
+        run(writer, np.array([[3, 5, 6, 0]]), np.array([[1, 1, 1, 0]]), of(5), of(1))
+        assert used(name) == 3
 
 
 def test_of_several_rows_only_what_can_be_told(writer: Any, observed: Recorder) -> None:

@@ -25,7 +25,7 @@ SITES = [
     (f"{INFERENCE}.predictor_known.KnownPredictors.derived", True),
     (f"{INFERENCE}.predictor_known.KnownPredictors.of", False),
     (f"{INFERENCE}.predictor_known.KnownPredictor.values", False),
-    (f"{INFERENCE}.program_reader.batch_size", True),
+    (f"{INFERENCE}.program_inputs.batch_size", True),
     (f"{INFERENCE}.program_reader._described", True),
     (f"{INFERENCE}.program_values.HandleValues.shape", True),
     (f"{OPERATIONS}.prediction.Prediction.__init__", False),
@@ -98,7 +98,7 @@ def test_ctrl_c_belongs_to_the_program(
 ) -> None:
     """A ``KeyboardInterrupt`` while we read is not swallowed."""
     predictor = predictor_of(paddle, classifier)
-    monkeypatch.setattr(f"{INFERENCE}.program_reader.batch_size", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(f"{INFERENCE}.program_inputs.batch_size", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run(predictor, ROWS)
     assert observed

@@ -18,6 +18,7 @@ TIMINGS: Final = frozenset(
     }
 )
 CACHE_SIZE: Final = "paddle.kv_cache.size"
+PREDICTED_CACHE_SIZE: Final = "paddle.kv_cache.predicted_size"
 
 
 class Prompts:
@@ -129,8 +130,9 @@ def _type(value: Any) -> str:
 
 
 def facts(span: ReadableSpan) -> dict[str, Any]:
-    """Return a generation's attributes without timings and cache size, each with its type."""
-    return typed({key: value for key, value in attributes_of(span).items() if key not in {*TIMINGS, CACHE_SIZE}})
+    """Return a generation's attributes without timings and cache sizes, each with its type."""
+    left_out = {*TIMINGS, CACHE_SIZE, PREDICTED_CACHE_SIZE}
+    return typed({key: value for key, value in attributes_of(span).items() if key not in left_out})
 
 
 def attributes_of(span: ReadableSpan) -> dict[str, Any]:

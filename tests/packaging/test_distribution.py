@@ -93,7 +93,7 @@ def test_the_metadata_names_the_extras(metadata: Message) -> None:
     assert metadata["Name"] == "paddle-otel"
     assert metadata["Requires-Python"] == "<3.14,>=3.10"
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert set(metadata.get_all("Provides-Extra", [])) == {"otlp", "instruments-any"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"otlp", "redis", "instruments-any"}
 
 
 def test_paddle_is_never_required(metadata: Message) -> None:
@@ -120,6 +120,11 @@ def test_every_entry_point_loads_where_there_is_no_paddle(clean_python: Path, tm
             "opentelemetry_instrumentor:paddle_inference": True,
             "opentelemetry_instrumentor:paddlex": True,
             "opentelemetry_instrumentor:paddle_hardware": True,
+            "paddle_otel_activity:paddlenlp": True,
+            "paddle_otel_activity:paddleformers": True,
+            "paddle_otel_activity:paddle_inference": True,
+            "paddle_otel_activity:training": True,
+            "opentelemetry_propagator:paddle_identity": True,
             "opentelemetry_resource_detector:paddle": True,
             "opentelemetry_traces_exporter:otlp_jsonl_file": True,
             "opentelemetry_metrics_exporter:otlp_jsonl_file": True,

@@ -195,7 +195,17 @@ def test_no_name_is_used_twice(names: list[str]) -> None:
 @pytest.mark.parametrize("name", [metric.name for metric in ALL_METRICS] + list(KEYS.values()))
 def test_own_names_start_with_paddle(name: str) -> None:
     """A name is the conventions' or ours, and ours cannot collide with theirs."""
-    conventions_of_others = ("container.", "cpu.", "disk.", "gen_ai.", "hw.", "network.", "process.", "system.")
+    conventions_of_others = (
+        "container.",
+        "cpu.",
+        "disk.",
+        "enduser.",
+        "gen_ai.",
+        "hw.",
+        "network.",
+        "process.",
+        "system.",
+    )
     assert name.startswith(("paddle.", *conventions_of_others)) or name == "error.type"
 
 

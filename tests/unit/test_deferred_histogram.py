@@ -63,6 +63,49 @@ def test_a_full_queue_loses_nothing(recorder: Recorder, monkeypatch: pytest.Monk
     assert recorder.point(NAME).count == 25
 
 
+class Clock:
+    """Stands for ``time``: each pause lasts as long as a test says."""
+
+    def __init__(self, pause: float) -> None:
+        self.now = 0.0
+        self.pauses = 0
+        self._pause = pause
+
+    def monotonic(self) -> float:
+        """Return the time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let other threads run."""
+        assert 0 < seconds < 0.001
+        self.pauses += 1
+        self.now += self._pause
+
+
+@pytest.mark.parametrize(("pause", "pauses"), [(0.0001, 10), (0.1, 5), (10.0, 1)])
+def test_a_collection_gives_way(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, pause: float, pauses: int) -> None:
+    """Other threads run in between, though a process that is busy does not hold up a collection for long."""
+    clock = Clock(pause)
+    monkeypatch.setattr(deferred_histogram, "time", clock)
+    histogram = histogram_on(telemetry_on(recorder))
+    for _ in range(10 * deferred_histogram.GIVES_WAY_AFTER):
+        histogram.record(1, LABELS)
+    assert recorder.point(NAME).count == 10 * deferred_histogram.GIVES_WAY_AFTER
+    assert clock.pauses == pauses
+
+
+def test_a_collection_without_values_waits_for_nobody(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither does one of a few values."""
+    clock = Clock(0.1)
+    monkeypatch.setattr(deferred_histogram, "time", clock)
+    histogram = histogram_on(telemetry_on(recorder))
+    assert recorder.points(NAME) == []
+    for _ in range(deferred_histogram.GIVES_WAY_AFTER - 1):
+        histogram.record(1, LABELS)
+    assert recorder.point(NAME).count == deferred_histogram.GIVES_WAY_AFTER - 1
+    assert clock.pauses == 0
+
+
 def test_every_reader_gets_everything(recorder: Recorder) -> None:
     """Two readers of one provider each see all values, whichever collects first."""
     readers = [InMemoryMetricReader(), InMemoryMetricReader()]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from paddle_otel.exporters.rotating_file import RotatingFile
+from paddle_otel.rotating_file import RotatingFile
 
 LINE = b'{"line":"' + b"x" * 28 + b'"}\n'
 FORTY_BYTES = 40

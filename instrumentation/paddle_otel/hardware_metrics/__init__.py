@@ -42,7 +42,9 @@ sampler       ``paddle.sampler.*``: this plugin watching itself                 
 Each metric with its unit, attributes and description: ``docs/telemetry.md``. Devices are named by what stays theirs
 (``hw.id`` is a GPU's UUID), never by an index. An XID error of a GPU is also an event, ``paddle.gpu.xid``. Where a GPU
 is measured, spans of operations on it say what they used: ``paddle.gpu.energy`` and others
-(:mod:`paddle_otel.hardware.nvml.usage`).
+(:mod:`paddle_otel.hardware.nvml.usage`). What the readings mean is told as events too:
+``paddle.memory.pressure`` before a memory runs out, and ``paddle.bottleneck`` where tokens and GPU time do not fit
+together (:mod:`paddle_otel.diagnosis`).
 
 A value that a device, a driver or the kernel does not give is absent, never 0. Rates and shares cover the whole time
 between two collections. While a driver call hangs, its series stop and all others go on; they come back when it

@@ -21,7 +21,7 @@ from paddle_otel.hardware.kind import DeviceKind, ObservedMetric, Point, Window
 from paddle_otel.hardware.reporting import SAMPLER
 from paddle_otel.sampling.snapshot import Snapshot
 
-NAME: Final = "allocator"
+NAME: Final = metrics.SOURCE
 HOST: Final = "cpu"
 MOST_DEVICES: Final = 64
 """More device numbers than Paddle has counters for (16)."""

@@ -70,6 +70,7 @@ class ExportedGeneration:
             model=origin.name,
             sequences=self._rows,
             attributes=self._request_attributes(origin, inputs),
+            input_tokens=self._input_tokens,
         )
 
     @classmethod

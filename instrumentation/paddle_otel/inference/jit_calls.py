@@ -10,6 +10,7 @@ from paddle_otel.guard import guarded
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers
 from paddle_otel.inference.jit_static_values import CallValues
+from paddle_otel.inference.program_inputs import facts_of
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
@@ -31,11 +32,12 @@ class LayerCallWrapper(ObservedCallWrapper):
         super().__init__(handlers.telemetry)
         self._handlers: Final = handlers
         self._layers: Final = layers
+        self._inside: Final = inside_model_call()
 
     @guarded("starting the prediction of a loaded layer")
     def _start(self, layer: Any, inputs: tuple[Any, ...], _: dict[str, Any], /) -> ObservedCall | None:
         paddle = sys.modules["paddle"]
-        if not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()) or inside_model_call().get():
+        if self._inside.get() or not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()):
             return None
         known = self._layers.of(layer)
         # The program runs on the current device, wherever the layer was loaded.
@@ -46,27 +48,28 @@ class LayerCallWrapper(ObservedCallWrapper):
 class _ObservedCall:
     """A call in progress, and what reads it when it has ended."""
 
-    __slots__ = ("_inputs", "_layer", "_outputs", "_prediction")
+    __slots__ = ("_inputs", "_layer", "_prediction", "_result")
 
     def __init__(self, prediction: Prediction, layer: KnownLayer, inputs: Sequence[Any]) -> None:
         self._prediction: Final = prediction
         self._layer: Final = layer
         self._inputs: Final = inputs
-        self._outputs: CallValues | None = None
+        self._result: Any = None
 
     def finish(self, result: Any) -> None:
-        # A program does not keep the names of its outputs.
-        self._outputs = CallValues((), cast("Any", result) if isinstance(result, (list, tuple)) else (result,))
+        self._result = result
         self._prediction.finish(self)
 
     def fail(self, error: BaseException) -> None:
         self._prediction.fail(error, self)
 
     def facts(self) -> PredictionFacts:
-        return self._reader().facts()
+        return facts_of(CallValues(self._layer.input_names, self._inputs), self._layer.text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
-        return self._reader().span_attributes()
-
-    def _reader(self) -> ProgramReader:
-        return ProgramReader(CallValues(self._layer.input_names, self._inputs), self._outputs, self._layer.text)
+        result, outputs = self._result, None
+        if result is not None:
+            # A program does not keep the names of its outputs.
+            outputs = CallValues((), cast("Any", result) if isinstance(result, (list, tuple)) else (result,))
+        inputs = CallValues(self._layer.input_names, self._inputs)
+        return ProgramReader(inputs, outputs, self._layer.text).span_attributes()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import guarded
 from paddle_otel.inference.exported_generation import ExportedGeneration
 from paddle_otel.inference.handlers import InferenceHandlers
@@ -28,7 +29,7 @@ class PredictorRunWrapper(ObservedCallWrapper):
         self._inside = inside_model_call()
 
     @guarded("starting to observe a predictor")
-    def _start(self, predictor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | None:
+    def _start(self, predictor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | Refused | None:
         if self._inside.get():
             return None
         known = self._predictors.of(predictor)
@@ -42,9 +43,12 @@ class PredictorRunWrapper(ObservedCallWrapper):
 
     def _start_generation(
         self, exported: ExportedGeneration, known: KnownPredictor, values: PredictorValues
-    ) -> ObservedCall | None:
+    ) -> ObservedCall | Refused | None:
         generation = Generation.start(self._handlers.telemetry, self._handlers.generations, exported.request)
-        return None if generation is None else _GenerationRun(generation, exported, known, values)
+        if generation is None:
+            return None
+        refusal = generation.refuse()
+        return _GenerationRun(generation, exported, known, values) if refusal is None else Refused(refusal)
 
 
 class _PredictionRun:

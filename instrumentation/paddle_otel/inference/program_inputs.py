@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from paddle_otel.inference.program_values import ProgramValues
+from paddle_otel.operations.prediction import PredictionFacts
 
 TOKEN_IDS: Final = "input_ids"  # noqa: S105 - the name of an input
 ATTENTION_MASK: Final = "attention_mask"
@@ -36,6 +37,16 @@ def text_inputs(names: Sequence[str]) -> TextInputs | None:
     if TOKEN_IDS not in names or ATTENTION_MASK not in names:
         return None
     return TextInputs(names.index(TOKEN_IDS), names.index(ATTENTION_MASK))
+
+
+def facts_of(inputs: ProgramValues, text: TextInputs | None) -> PredictionFacts:
+    """Return rows and tokens of a run.
+
+    Args:
+        inputs: The inputs of the run.
+        text: Where its text is.
+    """
+    return PredictionFacts(batch_size(inputs), None if text is None else input_tokens(inputs, text))
 
 
 def batch_size(inputs: ProgramValues) -> int | None:

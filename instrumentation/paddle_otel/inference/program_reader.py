@@ -6,7 +6,7 @@ from typing import Final
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.inference.program_inputs import TextInputs, batch_size, input_tokens
+from paddle_otel.inference.program_inputs import TextInputs, facts_of
 from paddle_otel.inference.program_values import ProgramValues
 from paddle_otel.operations.prediction import PredictionFacts
 
@@ -29,7 +29,7 @@ class ProgramReader:
 
     def facts(self) -> PredictionFacts:
         """Return rows and tokens."""
-        return PredictionFacts(batch_size(self._inputs), input_tokens(self._inputs, self._text))
+        return facts_of(self._inputs, self._text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
         """Return names and leading dimensions of inputs and outputs."""

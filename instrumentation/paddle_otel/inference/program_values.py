@@ -58,7 +58,8 @@ class HandleValues:
 
     def shape(self, index: int) -> Sequence[int]:
         """Return the shape of what is in the predictor now."""
-        return self._handle(index).shape()
+        handle = self._handles[index]
+        return (self._handle(index) if handle is None else handle).shape()
 
     def is_integer(self, index: int) -> bool:
         """Tell whether a value holds integers."""

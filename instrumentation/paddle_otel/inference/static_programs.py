@@ -6,8 +6,10 @@ from weakref import WeakKeyDictionary
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.jit_static_models import NamedModel
+from paddle_otel.inference.static_places import place_name
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.operations.model_naming import ModelNaming
+from paddle_otel.operations.prediction import PredictedModel
 
 # Operators that change parameters. A program whose gradients are made of basic operators is told by these.
 _OPTIMIZERS: Final = frozenset(
@@ -24,7 +26,6 @@ class KnownProgram:
     """What is known about one program.
 
     Attributes:
-        model: Its name, by device.
         is_loaded: Whether ``load_inference_model`` gave it.
 
     Args:
@@ -32,17 +33,26 @@ class KnownProgram:
         is_loaded: Whether ``load_inference_model`` gave it.
     """
 
-    __slots__ = ("_operators", "_trains", "is_loaded", "model")
+    __slots__ = ("_by_executor", "_model", "_operators", "_trains", "is_loaded")
 
     def __init__(self, naming: ModelNaming | None = None, *, is_loaded: bool = False) -> None:
-        self.model: Final = NamedModel(a.KIND_STATIC_PROGRAM, naming)
+        self._model: Final = NamedModel(a.KIND_STATIC_PROGRAM, naming)
         self.is_loaded: Final = is_loaded
         self._operators = -1
         self._trains = False
+        self._by_executor: WeakKeyDictionary[Any, PredictedModel] = WeakKeyDictionary()
+
+    def model_on(self, executor: Any) -> PredictedModel:
+        """Return the model as it runs on the device of an executor, which is made for it and keeps it."""
+        model = self._by_executor.get(executor)
+        if model is None:
+            model = self._by_executor[executor] = self._model.on(place_name(executor.place))
+        return model
 
     def trains(self, program: Any) -> bool:
         """Tell whether the program holds operators of training; read again when it has grown."""
-        operators = _operator_count(program)
+        count = getattr(program, "num_ops", None)  # the older format has none
+        operators = len(program.global_block().ops) if count is None else count()
         if operators != self._operators:
             self._trains = any(_is_of_training(name) for name in _operator_names(program))
             self._operators = operators
@@ -74,11 +84,6 @@ class KnownPrograms:
         if known is None:
             known = self._programs.setdefault(program, KnownProgram())
         return None if known.trains(program) else known
-
-
-def _operator_count(program: Any) -> int:
-    count = getattr(program, "num_ops", None)
-    return count() if count is not None else len(program.global_block().ops)
 
 
 def _operator_names(program: Any) -> Iterable[str]:

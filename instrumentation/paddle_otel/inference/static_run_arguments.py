@@ -21,12 +21,15 @@ class RunArguments:
         given = len(args)
         self._program: Final = args[0] if given > 0 else kwargs.get("program")
         self._fetch_list: Final = args[2] if given > 2 else kwargs.get("fetch_list")  # noqa: PLR2004 - its position
-        self.feed: Final = _feed(args[1] if given > 1 else kwargs.get("feed"))
+        feed = args[1] if given > 1 else kwargs.get("feed")
+        self.feed: Final[Mapping[str, Any]] = feed if isinstance(feed, dict) else _feed(feed)
 
     def program(self) -> Any:
         """Return the program that is run, ``None`` when the executor will refuse it."""
-        static = sys.modules["paddle"].static
         program = self._program
+        if hasattr(program, "global_block"):
+            return program
+        static = sys.modules["paddle"].static
         if program is None:
             return static.default_main_program()
         if isinstance(program, static.CompiledProgram):

@@ -1,6 +1,7 @@
 """Wrapper of ``Executor.run``."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
@@ -8,13 +9,14 @@ from opentelemetry.util.types import AttributeValue
 from paddle_otel.guard import guarded
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_static_values import CallValues
-from paddle_otel.inference.program_inputs import text_inputs
+from paddle_otel.inference.program_inputs import facts_of, text_inputs
 from paddle_otel.inference.program_reader import ProgramReader
-from paddle_otel.inference.static_places import KnownExecutors
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
+
+_text_inputs = lru_cache(maxsize=256)(text_inputs)  # a program is fed the same names each time
 
 
 class ExecutorRunWrapper(ObservedCallWrapper):
@@ -32,17 +34,17 @@ class ExecutorRunWrapper(ObservedCallWrapper):
         super().__init__(handlers.telemetry)
         self._handlers: Final = handlers
         self._programs: Final = programs
-        self._executors: Final = KnownExecutors()
+        self._inside: Final = inside_model_call()
 
     @guarded("starting the prediction of a program")
     def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | None:
-        if inside_model_call().get():
+        if self._inside.get():
             return None
         arguments = RunArguments(args, kwargs)
         known = self._programs.predicting(arguments)
         if known is None:
             return None
-        prediction = self._handlers.predictions.start(known.model.on(self._executors.device(executor)))
+        prediction = self._handlers.predictions.start(known.model_on(executor))
         return None if prediction is None else _ObservedRun(prediction, arguments)
 
 
@@ -67,14 +69,10 @@ class _ObservedRun:
         self._prediction.fail(error, self)
 
     def facts(self) -> PredictionFacts:
-        return self._reader(None).facts()
+        names = self._input_names
+        return facts_of(CallValues(names, self._inputs), _text_inputs(names))
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
-        result = self._result
-        if result is None:
-            return self._reader(None).span_attributes()
-        return self._reader(CallValues(self._arguments.output_names(), result)).span_attributes()
-
-    def _reader(self, outputs: CallValues | None) -> ProgramReader:
-        names = self._input_names
-        return ProgramReader(CallValues(names, self._inputs), outputs, text_inputs(names))
+        result, names = self._result, self._input_names
+        outputs = None if result is None else CallValues(self._arguments.output_names(), result)
+        return ProgramReader(CallValues(names, self._inputs), outputs, _text_inputs(names)).span_attributes()

@@ -5,8 +5,8 @@ from functools import partial
 from types import GeneratorType
 from typing import Any, Final, TypeAlias
 
+from paddle_otel.decorators.generators import observed_generator
 from paddle_otel.guard import attempt, guard
-from paddle_otel.operations.observed_generator import observed_generator
 from paddle_otel.operations.pipeline import PipelineRequest
 from paddle_otel.paddlex.handlers import PaddleXHandlers
 from paddle_otel.paddlex.pipeline_call import ObservedCall, inside_pipeline_call

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from paddle_otel.operations.prediction import PredictionFacts
 from paddle_otel.operations.prompts import PromptLedger
-from paddle_otel.pretrained.tensors import array_of, count_nonzero, is_on_host, shape_of
+from paddle_otel.operations.tensors import array_of, count_nonzero, is_on_host, shape_of
 
 # In the order of PaddleNLP's and PaddleFormers' models: text, its embeddings, pictures, sound, and the old name of ids.
 _INPUTS_WITH_ROWS: Final = ("input_ids", "inputs_embeds", "pixel_values", "input_features", "input_values", "src_ids")

@@ -9,8 +9,8 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import attempt
 from paddle_otel.operations.prediction import PredictionFacts
 from paddle_otel.operations.prompts import PromptLedger
+from paddle_otel.operations.tensors import shape_of
 from paddle_otel.pretrained.forward_inputs import forward_facts, leading_dimensions
-from paddle_otel.pretrained.tensors import shape_of
 
 # What the outputs with a projection call their embeddings, one of them in each class.
 _EMBEDDINGS: Final = ("text_embeds", "image_embeds", "audio_embeds")

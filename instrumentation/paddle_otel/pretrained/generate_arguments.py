@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.pretrained.tensors import shape_of
+from paddle_otel.operations.tensors import shape_of
 
 # Order of the positional parameters of GenerationMixin.generate after self, in every supported version.
 PARAMETERS: Final = ("input_ids", "generation_config", "stopping_criteria", "streamer", "synced_gpus")

@@ -8,6 +8,7 @@ from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.generation import Generation, current_generation
 from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.prediction import inside_model_call
+from paddle_otel.pretrained.decode_steps import DecodeSteps
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
 from paddle_otel.pretrained.generate_request import generation_request, outer_request
 from paddle_otel.pretrained.generate_response import generation_response, prompt_only_response
@@ -44,38 +45,47 @@ class GenerateWrapper:
         call = _ObservedCall.start(self._handlers, self._library, instance, args, kwargs)
         if call is None:
             return _unobserved(wrapped, args, kwargs)
-        args, kwargs = self._probed(args, kwargs, call.generation)
+        _refuse(call.generation, call.arguments)
+        args, kwargs, steps = self._probed(args, kwargs, call.generation, call.arguments)
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
             call.generation.fail(error, lambda: prompt_only_response(call.arguments))
             raise
-        call.generation.finish(lambda: generation_response(call.arguments, result))
+        call.generation.finish(lambda: generation_response(call.arguments, result, steps.stopped_after))
         return result
 
     def _inside(self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         outer = _waiting_outer.get()
-        if outer is None or current_generation() is not outer.generation:
+        if outer is None or outer.is_inside or current_generation() is not outer.generation:
             return wrapped(*args, **kwargs)
-        if outer.has_inner:
-            outer.response = GenerationResponse  # several inner calls: which tokens are the outer's is not known
-            return wrapped(*args, **kwargs)
-        outer.has_inner = True
         arguments = attempt("reading the arguments of an inner generate", GenerateArguments, instance, args, kwargs)
         if arguments is None:
             return wrapped(*args, **kwargs)
+        is_first, outer.has_inner = not outer.has_inner, True
         with guard("describing an inner generate"):
-            outer.generation.adopt(generation_request(self._handlers, self._library, instance, arguments))
-        args, kwargs = self._probed(args, kwargs, outer.generation)
-        result = wrapped(*args, **kwargs)
-        outer.response = lambda: generation_response(arguments, result)
+            if is_first:
+                outer.generation.adopt(generation_request(self._handlers, self._library, instance, arguments))
+            else:
+                outer.generation.adopt_another()
+        args, kwargs, steps = self._probed(args, kwargs, outer.generation, arguments)
+        outer.is_inside = True
+        try:
+            result = wrapped(*args, **kwargs)
+        finally:
+            outer.is_inside = False
+        # Of several inner calls it is not known whose result is the outer's; their steps were counted.
+        outer.response = (
+            (lambda: generation_response(arguments, result, steps.stopped_after)) if is_first else GenerationResponse
+        )
         return result
 
     def _probed(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], generation: Generation
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        probed = attempt("adding the step probe", with_probe, self._library, args, kwargs, generation.step)
-        return (args, kwargs) if probed is None else probed
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], generation: Generation, arguments: GenerateArguments
+    ) -> tuple[tuple[Any, ...], dict[str, Any], DecodeSteps]:
+        steps = attempt("preparing the step probe", DecodeSteps.of, generation, arguments) or DecodeSteps(generation)
+        probed = attempt("adding the step probe", with_probe, self._library, args, kwargs, steps.step)
+        return (*((args, kwargs) if probed is None else probed), steps)
 
 
 class OuterGenerateWrapper:
@@ -101,6 +111,7 @@ class OuterGenerateWrapper:
         outer = _OuterCall.start(self._handlers, instance)
         if outer is None:
             return _unobserved(wrapped, args, kwargs)
+        _refuse(outer.generation, None)
         token = _waiting_outer.set(outer)
         try:
             result = wrapped(*args, **kwargs)
@@ -111,6 +122,18 @@ class OuterGenerateWrapper:
         _waiting_outer.reset(token)
         outer.generation.finish(outer.response)
         return result
+
+
+def _refuse(generation: Generation, arguments: GenerateArguments | None) -> None:
+    refusal = generation.refuse()
+    if refusal is None:
+        return
+    # Whoever reads an iterating streamer in another thread waits for its end, and no library code runs to say it.
+    with guard("ending the streamer of a refused generation"):
+        streamer = None if arguments is None else arguments.argument("streamer")
+        if streamer is not None:
+            streamer.end()
+    raise refusal()
 
 
 def _unobserved(wrapped: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -153,6 +176,7 @@ class _OuterCall:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self.has_inner = False
+        self.is_inside = False
         self.response: Callable[[], GenerationResponse] = GenerationResponse
 
     @classmethod

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from paddle_otel.budgets import BUDGETS
 from paddle_otel.conventions import attributes as a
+from paddle_otel.guard import attempt
 from paddle_otel.operations.generation_facts import GenerationRequest
 from paddle_otel.operations.prompts import Prompt
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
+from paddle_otel.pretrained.generate_response import input_tokens_on_host
 from paddle_otel.pretrained.handlers import Handlers
 from paddle_otel.pretrained.known_models import KnownModel
-from paddle_otel.pretrained.model_facts import ParameterFacts, bytes_per_element, parameter_facts
+from paddle_otel.pretrained.model_facts import ParameterFacts, bytes_per_element, decides_alone, parameter_facts
 
 
 def generation_request(handlers: Handlers, library: str, model: Any, arguments: GenerateArguments) -> GenerationRequest:
@@ -21,7 +24,7 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
         arguments: The call's arguments.
 
     Returns:
-        What is known; reads no tensor's content.
+        What is known; reads no tensor's content, but with budgets that of a prompt in host memory.
     """
     facts, known_model = parameter_facts(model), handlers.models.of(model)
     rows, columns, strategy, choices = arguments.rows, arguments.columns, arguments.strategy, arguments.choices
@@ -48,6 +51,10 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
         prompt_columns=columns,
         full_search_steps=arguments.full_search_steps,
         may_end_early=arguments.may_end_early,
+        max_new_tokens=arguments.max_new_tokens,
+        input_tokens=_input_tokens(arguments, prompt),
+        # With synced_gpus the ranks have their own prompts, and go through all steps together.
+        decides_alone=decides_alone(model) and not arguments.argument("synced_gpus"),
     )
 
 
@@ -56,7 +63,15 @@ def outer_request(handlers: Handlers, model: Any) -> GenerationRequest:
     return GenerationRequest(
         operation=a.OPERATION_TEXT_COMPLETION,
         model=handlers.models.of(model).name,
+        decides_alone=decides_alone(model),
     )
+
+
+def _input_tokens(arguments: GenerateArguments, prompt: Prompt | None) -> int | None:
+    if prompt is not None and prompt.tokens is not None:
+        return prompt.tokens
+    # Only a budget has to know them before the model runs.
+    return attempt("counting a prompt for its budgets", input_tokens_on_host, arguments) if BUDGETS.is_active else None
 
 
 def _operation(prompt: Prompt | None) -> str:

@@ -4,19 +4,22 @@ from typing import Any, Final, cast
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations.generation_facts import GenerationResponse
+from paddle_otel.operations.tensors import array_of, is_on_host, shape_of
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
-from paddle_otel.pretrained.tensors import array_of, is_on_host, shape_of
 
 _ROWS_AND_COLUMNS: Final = 2
 
 
-def generation_response(arguments: GenerateArguments, result: Any) -> GenerationResponse:
+def generation_response(
+    arguments: GenerateArguments, result: Any, stopped_after: int | None = None
+) -> GenerationResponse:
     """Describe what ``generate`` returned.
 
     Args:
         arguments: The call's arguments.
         result: ``(ids, scores)``, ids of shape ``[rows * choices, new tokens]`` (with the prompt in front when the
             caller set ``trunc_input=False``).
+        stopped_after: The step after which a budget ended it, ``None`` where none did.
 
     Returns:
         Counts and finish reasons; what cannot be told is ``None``.
@@ -25,17 +28,27 @@ def generation_response(arguments: GenerateArguments, result: Any) -> Generation
     if ids is None:
         return GenerationResponse(input_tokens=input_tokens(arguments))
     counts, ended = _count(ids, arguments.end_ids)
+    if stopped_after is not None:
+        # A beam search that is stopped writes an end token behind the beams that had none: no model made that one.
+        ended = tuple(end and count <= stopped_after for end, count in zip(ended, counts, strict=True))
+        counts = tuple(min(count, stopped_after) for count in counts)
     limit = arguments.max_new_tokens
     full = bool(ids) and limit is not None and len(ids[0]) >= limit
-    # Neither an end token nor the limit: a stopping criterion of the caller ended it.
-    reasons = tuple(a.FINISH_LENGTH if full and not end else a.FINISH_STOP for end in ended)
+    # Neither an end token nor the limit: a budget or a stopping criterion of the caller ended it.
+    cut = a.FINISH_STOP if stopped_after is None else a.FINISH_BUDGET
+    reasons = tuple(a.FINISH_STOP if end else a.FINISH_LENGTH if full else cut for end in ended)
     return GenerationResponse(input_tokens(arguments), counts, reasons)
 
 
 def prompt_only_response(arguments: GenerateArguments) -> GenerationResponse:
     """Describe a generation that failed: after an error a device is not read, a prompt in host memory is."""
+    return GenerationResponse(input_tokens_on_host(arguments))
+
+
+def input_tokens_on_host(arguments: GenerateArguments) -> int | None:
+    """Count the prompt's tokens, ``None`` where that would copy something from a device."""
     held = [value for value in (arguments.argument("attention_mask"), arguments.input_ids) if value is not None]
-    return GenerationResponse(input_tokens(arguments) if all(map(is_on_host, held)) else None)
+    return input_tokens(arguments) if all(map(is_on_host, held)) else None
 
 
 def input_tokens(arguments: GenerateArguments) -> int | None:

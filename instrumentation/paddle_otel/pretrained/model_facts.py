@@ -13,6 +13,9 @@ _OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "sliding_window", "layer_types", "
 # Model types without num_key_value_heads in which every attention head has its own keys and values.
 _MULTI_HEAD_TYPES: Final = frozenset({"gpt", "opt"})
 
+# How many ranks compute the model together, as the libraries call it in their versions.
+_PARALLEL_DEGREES: Final = ("tensor_parallel_degree", "tensor_model_parallel_size")
+
 # Classes whose forward returns one vector of a space that texts, pictures or sounds share, and nothing else of use. The
 # bare encoders they are made of (CLIPTextModel, BertModel) are not here: pooling their output is the caller's business.
 _EMBEDDING_CLASSES: Final = frozenset(
@@ -84,6 +87,18 @@ def reports_requests(model: Any) -> bool:
     """
     rank = getattr(getattr(model, "config", None), "tensor_parallel_rank", 0)
     return not (isinstance(rank, int) and rank > 0)
+
+
+def decides_alone(model: Any) -> bool:
+    """Tell whether this process may end or refuse a generation of the model on its own.
+
+    Ranks that compute one model together run the same steps: where one stops, the others wait for it for ever.
+    """
+    config = getattr(model, "config", None)
+    degrees = (getattr(config, name, None) for name in _PARALLEL_DEGREES)
+    return getattr(model, "pp_group", None) is None and not any(
+        isinstance(degree, int) and degree > 1 for degree in degrees
+    )
 
 
 def makes_embeddings(model: Any) -> bool:

@@ -1,4 +1,4 @@
-"""The per-step probe: a stopping criterion that never stops anything.
+"""The per-step probe: a stopping criterion that stops only where a budget asks for it.
 
 The library calls the stopping criteria once per decode step in every decoding strategy. It copies the list deeply
 before the first step, so the probe declines to be copied.
@@ -16,7 +16,7 @@ _POSITION = PARAMETERS.index("stopping_criteria")
 
 
 class StepProbe:
-    """Calls a function at each step and answers "go on".
+    """Calls a function with the ids at each step, and stops where that answers "stop".
 
     The time it is called is the time the step's token exists, on a GPU too: before asking the criteria the library
     updates the scores with ``paddle.to_tensor`` of a Python number, a blocking copy to the device behind the step's
@@ -25,13 +25,12 @@ class StepProbe:
 
     __slots__ = ("_step",)
 
-    def __init__(self, step: Callable[[], None]) -> None:
+    def __init__(self, step: Callable[[Any], bool]) -> None:
         self._step = step
 
-    def __call__(self, *_: Any, **__: Any) -> bool:
-        """Note the step; reads neither ids nor scores."""
-        attempt("timing a decode step", self._step)
-        return False
+    def __call__(self, ids: Any = None, *_: Any, **__: Any) -> bool:
+        """Note the step; whether the ids are read is the function's decision, the scores never are."""
+        return attempt("noting a decode step", self._step, ids) is True
 
     def __deepcopy__(self, _: dict[int, Any]) -> "StepProbe":
         """Stay the one that the generation holds."""
@@ -39,7 +38,7 @@ class StepProbe:
 
 
 def with_probe(
-    library: str, args: tuple[Any, ...], kwargs: dict[str, Any], step: Callable[[], None]
+    library: str, args: tuple[Any, ...], kwargs: dict[str, Any], step: Callable[[Any], bool]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments of ``generate`` with a probe in front of the caller's stopping criteria.
 
@@ -50,7 +49,7 @@ def with_probe(
         library: ``paddlenlp`` or ``paddleformers``.
         args: Positional arguments after ``self``.
         kwargs: Keyword arguments.
-        step: Called once per decode step.
+        step: Called once per decode step with all ids so far; tells whether to stop.
     """
     positional = len(args) > _POSITION
     given = args[_POSITION] if positional else kwargs.get("stopping_criteria")

@@ -2,18 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import guard
 from paddle_otel.operations.prompts import Prompt
 from paddle_otel.operations.tokenizer_call import Direction, Timer, inside_tokenizer_call
+from paddle_otel.operations.tokenizer_size import (
+    EncodedSize,
+    asks_for_padding,
+    decoded_tokens,
+    encoded_size,
+    padding_of,
+)
 from paddle_otel.pretrained.handlers import Handlers
-from paddle_otel.pretrained.tokenizer_size import EncodedSize, decoded_tokens, encoded_size, padding_of
-
-_NO_PADDING: Final = (None, False, "do_not_pad")
-# Positional arguments past text and text pair may be padding; their order differs between methods and versions.
-_CERTAIN_POSITIONALS: Final = 2
 
 
 class TokenizerWrapper(ABC):
@@ -74,7 +76,7 @@ class EncodeWrapper(TokenizerWrapper):
     _templates = False
 
     def _observe(self, call: _Call, result: Any) -> None:
-        padded = len(call.args) > _CERTAIN_POSITIONALS or _asks_for_padding(call.kwargs)
+        padded = asks_for_padding(call.args, call.kwargs)
         size = encoded_size(result, padding_of(call.tokenizer) if padded else None)
         if size is not None:
             self._record(call, result, size)
@@ -110,14 +112,6 @@ class DecodeWrapper(TokenizerWrapper):
     def _observe(self, call: _Call, result: Any) -> None:  # noqa: ARG002 - the text is not looked at
         ids = call.args[0] if call.args else call.kwargs.get("token_ids", call.kwargs.get("sequences"))
         self._record_tokens(call, decoded_tokens(ids, padding_of(call.tokenizer)))
-
-
-def _asks_for_padding(kwargs: dict[str, Any]) -> bool:
-    return (
-        kwargs.get("padding") not in _NO_PADDING
-        or bool(kwargs.get("pad_to_max_seq_len"))
-        or kwargs.get("pad_to_multiple_of") is not None
-    )
 
 
 def _texts(value: Any) -> list[str]:

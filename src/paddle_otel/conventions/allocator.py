@@ -5,6 +5,9 @@ from typing import Final
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions.metric import Metric
 
+SOURCE: Final = "allocator"
+"""The name under which the sampler has its readings."""
+
 _DEVICE: Final = (a.PADDLE_DEVICE, a.HW_ID)
 
 ALLOCATED: Final = Metric(

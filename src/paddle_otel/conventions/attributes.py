@@ -33,6 +33,7 @@ MODALITY_TEXT: Final = "text"
 FINISH_STOP: Final = "stop"
 FINISH_LENGTH: Final = "length"
 FINISH_ERROR: Final = "error"
+FINISH_BUDGET: Final = "budget"
 ERROR_TYPE_OTHER: Final = "_OTHER"
 
 # Own attributes of generations.
@@ -45,7 +46,35 @@ PADDLE_DTYPE: Final = "paddle.dtype"
 PADDLE_TIME_TO_FIRST_TOKEN: Final = "paddle.time_to_first_token"  # noqa: S105 - a duration
 PADDLE_TIME_PER_OUTPUT_TOKEN: Final = "paddle.time_per_output_token"  # noqa: S105 - a duration
 PADDLE_KV_CACHE_SIZE: Final = "paddle.kv_cache.size"
+PADDLE_KV_CACHE_PREDICTED_SIZE: Final = "paddle.kv_cache.predicted_size"
 PADDLE_TOKENIZE_DURATION: Final = "paddle.tokenize.duration"
+
+# Who asked, and what they used.
+GEN_AI_CONVERSATION_ID: Final = "gen_ai.conversation.id"
+ENDUSER_ID: Final = "enduser.id"
+PADDLE_TENANT_ID: Final = "paddle.tenant.id"
+PADDLE_REQUEST_ID: Final = "paddle.request.id"
+PADDLE_USAGE_ID: Final = "paddle.usage.id"
+PADDLE_USAGE_DURATION: Final = "paddle.usage.duration"
+
+TENANT_OTHER: Final = "_OTHER"
+
+# Budgets.
+PADDLE_BUDGET_NAME: Final = "paddle.budget.name"
+PADDLE_BUDGET_SCOPE: Final = "paddle.budget.scope"
+PADDLE_BUDGET_ACTION: Final = "paddle.budget.action"
+PADDLE_BUDGET_COUNTS: Final = "paddle.budget.counts"
+PADDLE_BUDGET_WINDOW: Final = "paddle.budget.window"
+PADDLE_BUDGET_LIMIT: Final = "paddle.budget.limit"
+PADDLE_BUDGET_USED: Final = "paddle.budget.used"
+PADDLE_BUDGET_THRESHOLD: Final = "paddle.budget.threshold"
+PADDLE_BUDGET_LEDGER: Final = "paddle.budget.ledger"
+
+ACTION_OBSERVE: Final = "observe"
+ACTION_STOP: Final = "stop"
+ACTION_REFUSE: Final = "refuse"
+LEDGER_MEMORY: Final = "memory"
+LEDGER_SHARED: Final = "shared"
 
 # Own attributes of tokenizer calls and model loads.
 PADDLE_TOKENIZER_CLASS: Final = "paddle.tokenizer.class"
@@ -100,6 +129,9 @@ PADDLE_GPU_MEMORY_PEAK: Final = "paddle.gpu.memory.peak"
 PADDLE_GPU_ENERGY: Final = "paddle.gpu.energy"
 PADDLE_GPU_ENERGY_METHOD: Final = "paddle.gpu.energy.method"
 PADDLE_GPU_SAMPLED_DURATION: Final = "paddle.gpu.sampled_duration"
+PADDLE_GPU_TIME: Final = "paddle.gpu.time"
+PADDLE_GPU_TOKENS_PER_SECOND: Final = "paddle.gpu.tokens_per_second"
+PADDLE_GPU_ENERGY_PER_TOKEN: Final = "paddle.gpu.energy_per_token"  # noqa: S105 - an attribute name, not a secret
 
 ENERGY_EXCLUSIVE: Final = "exclusive"
 ENERGY_SHARED_SPLIT: Final = "shared_split"
@@ -230,6 +262,36 @@ DISK_ROLE_DATA: Final = "data"
 DISK_HDD: Final = "hdd"
 DISK_SSD: Final = "ssd"
 DISK_NVME: Final = "nvme"
+
+# Memory that runs out.
+PADDLE_MEMORY_PRESSURE_SCOPE: Final = "paddle.memory.pressure.scope"
+PADDLE_MEMORY_PRESSURE_CAUSE: Final = "paddle.memory.pressure.cause"
+PADDLE_MEMORY_PRESSURE_ADVICE: Final = "paddle.memory.pressure.advice"
+PADDLE_MEMORY_USED: Final = "paddle.memory.used"
+PADDLE_MEMORY_LIMIT: Final = "paddle.memory.limit"
+PADDLE_MEMORY_ALLOCATED: Final = "paddle.memory.allocated"
+PADDLE_MEMORY_RESERVED: Final = "paddle.memory.reserved"
+PADDLE_MEMORY_TREND: Final = "paddle.memory.trend"
+PADDLE_MEMORY_SECONDS_TO_LIMIT: Final = "paddle.memory.seconds_to_limit"
+PADDLE_MEMORY_PREDICTED: Final = "paddle.memory.predicted"
+
+SCOPE_GPU: Final = "gpu"
+SCOPE_PROCESS: Final = "process"
+CAUSE_TREND: Final = "trend"
+CAUSE_PREDICTED_PEAK: Final = "predicted_peak"
+
+# Tokens and GPU time that do not fit together.
+PADDLE_BOTTLENECK_DIAGNOSIS: Final = "paddle.bottleneck.diagnosis"
+PADDLE_BOTTLENECK_ADVICE: Final = "paddle.bottleneck.advice"
+PADDLE_BOTTLENECK_DURATION: Final = "paddle.bottleneck.duration"
+PADDLE_BOTTLENECK_GPU_UTILIZATION: Final = "paddle.bottleneck.gpu_utilization"
+PADDLE_BOTTLENECK_TOKENS_PER_SECOND: Final = "paddle.bottleneck.tokens_per_second"
+PADDLE_BOTTLENECK_HIGH_TOKENS_PER_SECOND: Final = "paddle.bottleneck.high_tokens_per_second"
+PADDLE_BOTTLENECK_TOKENS_PER_GPU_SECOND: Final = "paddle.bottleneck.tokens_per_gpu_second"
+PADDLE_BOTTLENECK_HIGH_TOKENS_PER_GPU_SECOND: Final = "paddle.bottleneck.high_tokens_per_gpu_second"
+
+DIAGNOSIS_IDLE_GPU: Final = "many_tokens_idle_gpu"
+DIAGNOSIS_BUSY_GPU: Final = "busy_gpu_few_tokens"
 
 # The sampler.
 PADDLE_SAMPLER_SOURCE: Final = "paddle.sampler.source"

@@ -38,6 +38,7 @@ _GENERATION: Final = (
     a.GEN_AI_PROVIDER_NAME,
     a.GEN_AI_REQUEST_MODEL,
     a.GEN_AI_RESPONSE_MODEL,
+    a.PADDLE_TENANT_ID,
 )
 
 CLIENT_OPERATION_DURATION: Final = Metric(
@@ -133,7 +134,7 @@ TOKENS: Final = Metric(
     "observable_counter",
     "{token}",
     "Tokens read and written so far; grows while a single sequence is being generated.",
-    (a.GEN_AI_TOKEN_TYPE, a.GEN_AI_REQUEST_MODEL),
+    (a.GEN_AI_TOKEN_TYPE, a.GEN_AI_REQUEST_MODEL, a.PADDLE_TENANT_ID),
 )
 KV_CACHE_SIZE: Final = Metric(
     "paddle.kv_cache.size",

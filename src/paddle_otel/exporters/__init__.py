@@ -10,7 +10,7 @@
 
 Every process writes one file per signal, ``traces-SERVICE-PID.jsonl``, ``metrics-…`` and ``logs-…``. Each line is one
 exported batch in the OTLP/JSON encoding; the collector reads it with its OTLP JSON file receiver. A full file becomes
-``….jsonl.1`` and older ones move up (:class:`~paddle_otel.exporters.rotating_file.RotatingFile`); the variables are
+``….jsonl.1`` and older ones move up (:class:`~paddle_otel.rotating_file.RotatingFile`); the variables are
 described in :class:`~paddle_otel.settings.Settings`.
 
 In code, each exporter is made without arguments and takes the same environment variables::

@@ -8,9 +8,9 @@ import threading
 from pathlib import Path
 from typing import Final, Literal
 
-from paddle_otel.exporters.rotating_file import RotatingFile
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard
+from paddle_otel.rotating_file import RotatingFile
 from paddle_otel.settings import Settings
 
 Signal = Literal["traces", "metrics", "logs"]

@@ -43,6 +43,11 @@ class HardwareReporting:
         self._global_outlet: Outlet | None = None
         self._current: Outlet | None = None
 
+    @property
+    def claims(self) -> Claims:
+        """Which devices this process reports. One object in a process: closing a second one would end its locks."""
+        return self._claims
+
     def start(
         self,
         meter_provider: MeterProvider | None,

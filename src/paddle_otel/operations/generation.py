@@ -11,14 +11,22 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
+from paddle_otel.activity import ACTIVITY, DECODE, PREFILL
+from paddle_otel.budgets import BudgetExceeded
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import spans
 from paddle_otel.guard import attempt, guard, guarded
+from paddle_otel.hardware.resource_use_ratios import ratios
+from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.errors import error_type
+from paddle_otel.operations.generation_budget import GenerationBudget
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
+from paddle_otel.operations.generation_report import GenerationEnd, span_attributes, start_attributes, usage_facts
+from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.operations.usage import emit_usage
 
 _current: Final[ContextVar["Generation | None"]] = ContextVar("paddle_otel_generation", default=None)
 
@@ -33,9 +41,17 @@ class Generation:
         telemetry: Where it goes.
         metrics: The instruments.
         request: What is known before the call.
+
+    Attributes:
+        request: What is known of it by now.
+        identity: Who asked.
+        has_budget: Whether any budget applies.
+        has_ended: Whether it is over.
     """
 
     __slots__ = (
+        "_activity",
+        "_budget",
         "_caller_context",
         "_context",
         "_context_token",
@@ -49,9 +65,13 @@ class Generation:
         "_steps",
         "_steps_are_certain",
         "_telemetry",
+        "_tokens",
+        "_tokens_are_exact",
         "_use",
         "_used",
+        "has_budget",
         "has_ended",
+        "identity",
         "request",
     )
 
@@ -62,6 +82,8 @@ class Generation:
         self._steps = 0
         self._steps_are_certain = True
         self._first_step_ns = 0
+        self._tokens = 0
+        self._tokens_are_exact = True
         self.has_ended = False
         self._current_token: Token[Generation | None] | None = None
         self._start_unix_ns = time.time_ns()
@@ -69,10 +91,14 @@ class Generation:
         self._use = self._begin_use(request)
         self._used: Mapping[str, AttributeValue] = {}
         self._caller_context: Context = otel_context.get_current()
+        self.identity: Final[Identity] = current_identity(self._caller_context)
         self._span: Span = self._start_span()
         self._context: Context = trace.set_span_in_context(self._span, self._caller_context)
         self._inside = self._context
         metrics.started(self)
+        # Last: what fails before this has taken no tokens that nobody would give back.
+        self._budget: Final = GenerationBudget(self.identity, request, telemetry, self._context)
+        self.has_budget: Final = self._budget.applies
 
     @classmethod
     @guarded("starting a generation span")
@@ -90,12 +116,15 @@ class Generation:
         """Begin a part of the work, in this thread or task: current is its span, or what an earlier part left so."""
         self._context_token = otel_context.attach(self._inside)
         self._current_token = _current.set(self)
+        self._activity = DECODE if self._steps else PREFILL
+        ACTIVITY.begin(self._activity)
 
     def leave(self) -> None:
         """End a part of the work, where it began; without one it does nothing."""
         token, self._current_token = self._current_token, None
         if token is None:
             return
+        ACTIVITY.end(self._activity)
         # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
         is_here = True
         with guard("leaving a generation"):
@@ -123,11 +152,59 @@ class Generation:
         if inner.stream:
             self._span.set_attribute(a.GEN_AI_REQUEST_STREAM, value=True)
 
-    def step(self) -> None:
-        """Note that one decode step is done. Called once per step; only the first one's time and a count are kept."""
+    def adopt_another(self) -> None:
+        """Note that a further inner call follows: its tokens count, but no longer does the time of each step."""
+        self._steps_are_certain = False
+        self.request = self.request._replace(cache_bytes_per_token=None, full_search_steps=None)
+
+    def step(self, tokens: int | None = None, upcoming: int | None = None) -> bool:
+        """Note that one decode step is done. Called once per step; only the first one's time and counts are kept.
+
+        Args:
+            tokens: How many output tokens it made. Not said, a single sequence made one, and of several it is unknown:
+                then their number is what budgets count until the end.
+            upcoming: The most that the next step will make; as many as this one unless said.
+
+        Returns:
+            Whether to stop here, as a budget is used up.
+        """
         if self._steps == 0:
             self._first_step_ns = time.perf_counter_ns()
+            self._begin_to_decode()
         self._steps += 1
+        request = self.request
+        if tokens is None and request.single_sequence:
+            tokens = 1
+        if tokens is None:
+            self._tokens_are_exact = False
+            tokens = request.sequences or 1
+        else:
+            self._tokens += tokens
+        if not self.has_budget:
+            return False
+        return self._budget.step(tokens, tokens if upcoming is None else upcoming)
+
+    def _begin_to_decode(self) -> None:
+        if self._current_token is not None:
+            self._activity = DECODE
+            ACTIVITY.change(PREFILL, DECODE)
+
+    def refuse(self) -> Callable[[], BudgetExceeded] | None:
+        """End the generation where a budget refuses it, before the model runs.
+
+        Returns:
+            What makes the exception to raise; ``None`` where it may run.
+        """
+        refusal = self._budget.refusal()
+        if refusal is not None:
+            # Nothing was computed: nothing was read and nothing written.
+            self.fail(refusal(), lambda: GenerationResponse(input_tokens=0, output_tokens=0))
+        return refusal
+
+    @property
+    def stopped_by(self) -> str | None:
+        """Name of the budget that asked to stop after the latest step."""
+        return self._budget.stopped_by
 
     @property
     def steps(self) -> int:
@@ -136,8 +213,8 @@ class Generation:
 
     @property
     def live_output_tokens(self) -> int:
-        """Output tokens so far, as far as they can be told before the end: one per step of a single sequence."""
-        return self._steps if self.request.single_sequence else 0
+        """Output tokens so far, as far as they can be told before the end."""
+        return self._tokens
 
     @property
     def cache_bytes(self) -> int | None:
@@ -161,10 +238,11 @@ class Generation:
         self._count_unseen_step(end_ns)
         try:
             response = attempt("reading the result of a generation", extract) or GenerationResponse()
+            self._budget.end(response.input_tokens, self._written(response))
             with guard("recording a generation"):
                 self._record(response, end_ns, None)
         finally:
-            self._end_span(end_ns)  # also when somebody presses Ctrl-C just now
+            self._end(end_ns)  # also when somebody presses Ctrl-C just now
 
     def fail(self, error: BaseException, extract: Callable[[], GenerationResponse]) -> None:
         """End a generation that raised.
@@ -181,28 +259,19 @@ class Generation:
                 self._span.set_attribute(a.ERROR_TYPE, kind)
                 self._span.set_status(Status(StatusCode.ERROR, kind))
             response = attempt("reading the prompt of a failed generation", extract) or GenerationResponse()
+            self._budget.end(response.input_tokens, self._written(response))
             with guard("recording a failed generation"):
                 self._record(response, end_ns, kind)
         finally:
-            self._end_span(end_ns)
+            self._end(end_ns)
 
     def _start_span(self) -> Span:
         request = self.request
-        attributes: dict[str, AttributeValue] = {
-            a.GEN_AI_OPERATION_NAME: request.operation,
-            a.GEN_AI_PROVIDER_NAME: a.PROVIDER_PADDLEPADDLE,
-        }
-        if request.model:
-            attributes[a.GEN_AI_REQUEST_MODEL] = request.model
-            attributes[a.GEN_AI_RESPONSE_MODEL] = request.model
-        if request.stream:
-            attributes[a.GEN_AI_REQUEST_STREAM] = True
-        attributes.update(request.attributes)
         client = self._telemetry.settings.generation_span_kind == "client"
         return self._telemetry.tracer.start_span(
             spans.generation(request.operation, request.model),
             kind=SpanKind.CLIENT if client else SpanKind.INTERNAL,
-            attributes=attributes,
+            attributes=start_attributes(request, self.identity),
             start_time=self._start_unix_ns,
         )
 
@@ -224,7 +293,7 @@ class Generation:
 
     def _count_unseen_step(self, end_ns: int) -> None:
         full = self.request.full_search_steps
-        if full is None or self._steps >= full:
+        if full is None or self._steps >= full or self.stopped_by is not None:
             return
         if self.request.may_end_early:
             self._steps_are_certain = False  # ended by a criterion, or by itself in a step that was not seen
@@ -234,12 +303,36 @@ class Generation:
 
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
         timing = self._timing(end_ns)
+        cache_bytes = self.cache_bytes if self._steps_are_certain else None
+        written, budget = self._written(response), self._budget.stopped_by
+        made, used = self._tokens_made(written), self._used
+        if used and written is not None:
+            used = {**used, **ratios(used, written, timing.duration)}
+        end = GenerationEnd(response, timing, written, made, error, budget, cache_bytes, used)
+        if GENERATION_SUBSCRIBERS.are_there:
+            GENERATION_SUBSCRIBERS.tell(
+                EndedGeneration(self.identity, self.request.model, response.input_tokens, made, error)
+            )
         # In its own guard: a span processor that raises costs spans, not metrics.
         with guard("writing the span of a generation"):
             if self._span.is_recording():
-                self._span.set_attributes(self._response_attributes(response, timing, error))
+                self._span.set_attributes(span_attributes(self.request, end))
                 self._write_children(end_ns)
-        self._metrics.record(self, response, timing, error, self._context)
+        with guard("recording the metrics of a generation"):
+            self._metrics.record(self, response, timing, error, self._context)
+        emit_usage(self._telemetry, self.identity, usage_facts(self.request, end), self._context)
+
+    def _tokens_made(self, written: int | None) -> int | None:
+        """Return the output tokens as ``paddle.tokens`` has them: what was counted while it ran is not taken back."""
+        live = self.live_output_tokens
+        return max(written or 0, live) if live else written
+
+    def _written(self, response: GenerationResponse) -> int | None:
+        """Return the output tokens: those of the result, and without one those that were seen being made."""
+        written = response.total_output_tokens
+        if written is None and self._tokens_are_exact:
+            written = self.live_output_tokens or None
+        return written
 
     def _timing(self, end_ns: int) -> Timing:
         return Timing(
@@ -253,27 +346,6 @@ class Generation:
             return None
         return (end_ns - self._first_step_ns) / 1e9 / (self._steps - 1)
 
-    def _response_attributes(
-        self, response: GenerationResponse, timing: Timing, error: str | None
-    ) -> dict[str, AttributeValue]:
-        found: dict[str, AttributeValue | None] = {
-            a.GEN_AI_USAGE_INPUT_TOKENS: response.input_tokens,
-            a.GEN_AI_RESPONSE_FINISH_REASONS: self._finish_reasons(response, error),
-            a.PADDLE_TIME_TO_FIRST_TOKEN: timing.first_token,
-            a.GEN_AI_RESPONSE_TIME_TO_FIRST_CHUNK: timing.first_token if self.request.stream else None,
-            a.PADDLE_TIME_PER_OUTPUT_TOKEN: None if error else timing.per_token,
-            a.PADDLE_KV_CACHE_SIZE: self.cache_bytes if self._steps_are_certain else None,
-        }
-        found[a.GEN_AI_USAGE_OUTPUT_TOKENS] = response.total_output_tokens
-        found[a.PADDLE_SEQUENCES_OUTPUT_TOKENS] = response.sequences_output_tokens
-        found.update(self._used)
-        return {key: value for key, value in found.items() if value is not None}
-
-    def _finish_reasons(self, response: GenerationResponse, error: str | None) -> tuple[str, ...] | None:
-        if error is None:
-            return response.finish_reasons
-        return (a.FINISH_ERROR,) * self.request.sequences if self.request.sequences else None
-
     def _write_children(self, end_ns: int) -> None:
         if self._steps == 0:
             return
@@ -283,7 +355,8 @@ class Generation:
         if self._steps > 1:
             tracer.start_span(spans.DECODE, self._context, start_time=first).end(self._at(end_ns))
 
-    def _end_span(self, end_ns: int) -> None:
+    def _end(self, end_ns: int) -> None:
+        self._budget.end(None, self._written(GenerationResponse()))
         with guard("ending a generation span"):
             self._span.end(self._at(end_ns))
 

@@ -25,6 +25,10 @@ class GenerationRequest(NamedTuple):
         full_search_steps: Steps of a search whose last step is seen only when it is this one; ``None`` when every step
             is seen.
         may_end_early: Whether something else than the search itself may end it before that step.
+        max_new_tokens: The most tokens of one sequence, whoever set the limit.
+        input_tokens: Tokens of the prompts, where they are known before the model runs.
+        decides_alone: Whether this process alone decides when to end. One rank of several that compute one model
+            together must not: the others would wait for it for ever.
     """
 
     operation: str
@@ -37,6 +41,17 @@ class GenerationRequest(NamedTuple):
     prompt_columns: int | None = None
     full_search_steps: int | None = None
     may_end_early: bool = False
+    max_new_tokens: int | None = None
+    input_tokens: int | None = None
+    decides_alone: bool = True
+
+    @property
+    def predicted_cache_bytes(self) -> int | None:
+        """Size of the key-value cache when every sequence runs to its limit, ``None`` when it is not known."""
+        per_token, columns, limit = self.cache_bytes_per_token, self.prompt_columns, self.max_new_tokens
+        if per_token is None or columns is None or not limit:
+            return None
+        return per_token * (columns + limit - 1)  # the last token is not fed back
 
 
 class GenerationResponse(NamedTuple):

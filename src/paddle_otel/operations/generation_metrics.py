@@ -18,6 +18,7 @@ from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.conventions.stability import GenAINames, genai_names
 from paddle_otel.forking import call_in_forked_child
+from paddle_otel.identity import Identity, current_identity, metric_tenant
 from paddle_otel.operations.meters import Meters
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ if TYPE_CHECKING:
     from paddle_otel.operations.generation_facts import GenerationResponse
 
 MAXIMUM_SERIES: Final = 500
-"""Models (or pairs of operation and model) that are told apart; further ones are counted together without a name."""
+"""Models (or pairs of operation and model) that are told apart; further ones are counted together without a name.
+"""
+
+_Series = tuple[str, str | None, str | None]
+"""Token type, model and tenant of a series of ``paddle.tokens``."""
 
 
 class Timing(NamedTuple):
@@ -57,7 +62,7 @@ class GenerationMetrics:
         self._time_per_output_token = instruments.histogram(meter, m.SERVER_TIME_PER_OUTPUT_TOKEN)
         self._reset()
         meters.observable(m.REQUEST_ACTIVE, self._observe_active)
-        meters.observable(m.TOKENS, self._observe_tokens)
+        meters.observable(m.TOKENS, self.observe_tokens)
         meters.observable(m.KV_CACHE_SIZE, self._observe_cache)
         call_in_forked_child(self._reset)
 
@@ -68,7 +73,7 @@ class GenerationMetrics:
         self._in_flight: dict[int, Generation] = {}
         self._active_seen: set[tuple[str, str | None]] = set()
         self._cache_seen: set[str | None] = set()
-        self._tokens: dict[tuple[str, str | None], int] = {}
+        self._tokens: dict[_Series, int] = {}
 
     def started(self, generation: "Generation") -> None:
         """Count a generation as active."""
@@ -81,7 +86,7 @@ class GenerationMetrics:
         with self._lock:
             # Not in flight here: a forked child ends what its parent started, and the parent counts it.
             if self._in_flight.pop(id(generation), None) is not None:
-                self._add(a.TOKEN_TYPE_OUTPUT, request.model, generation.live_output_tokens)
+                self._add(_series(a.TOKEN_TYPE_OUTPUT, generation), generation.live_output_tokens)
         _remember(self._active_seen, (request.operation, request.model))
         if request.cache_bytes_per_token is not None:
             _remember(self._cache_seen, request.model)
@@ -116,17 +121,26 @@ class GenerationMetrics:
         self._client.record_duration(attributes, timing.duration, context)
         self._request_duration.record(timing.duration, attributes, context)
 
-    def count_input(self, model: str | None, tokens: int) -> None:
+    def count_input(self, model: str | None, tokens: int, identity: Identity | None = None) -> None:
         """Count tokens that a model read without generating any.
 
         Args:
             model: Its name, if known.
             tokens: Padding excluded.
+            identity: Who asked; whoever is known here unless said.
         """
+        series = (a.TOKEN_TYPE_INPUT, model, metric_tenant((identity or current_identity()).tenant))
         with self._lock:
-            self._add(a.TOKEN_TYPE_INPUT, model, tokens)
+            self._add(series, tokens)
 
-    def record_embeddings(self, model: str | None, input_tokens: int | None, seconds: float, error: str | None) -> None:
+    def record_embeddings(
+        self,
+        model: str | None,
+        input_tokens: int | None,
+        seconds: float,
+        error: str | None,
+        identity: Identity | None = None,
+    ) -> None:
         """Record a call that made embeddings; its tokens are counted by :meth:`count_input`.
 
         Args:
@@ -134,44 +148,52 @@ class GenerationMetrics:
             input_tokens: Padding excluded, ``None`` when unknown.
             seconds: How long it took.
             error: ``error.type`` of a failure, ``None`` for success.
+            identity: Who asked; whoever is known here unless said.
         """
-        attributes = _identity(a.OPERATION_EMBEDDINGS, model)
         context = get_current()
+        tenant = metric_tenant((identity or current_identity(context)).tenant)
+        attributes = {**_identity(a.OPERATION_EMBEDDINGS, model), **_tenant(tenant)}
         self._client.record_tokens(attributes, input_tokens, None, context)
         if error is not None:
             attributes = {**attributes, a.ERROR_TYPE: error}
         self._client.record_duration(attributes, seconds, context)
 
     def _count_ended(self, generation: "Generation", input_tokens: int | None, output_tokens: int | None) -> None:
-        model = generation.request.model
         rest = 0 if output_tokens is None else output_tokens - generation.live_output_tokens
+        read, written = _series(a.TOKEN_TYPE_INPUT, generation), _series(a.TOKEN_TYPE_OUTPUT, generation)
         with self._lock:
-            self._add(a.TOKEN_TYPE_INPUT, model, input_tokens or 0)
-            self._add(a.TOKEN_TYPE_OUTPUT, model, max(rest, 0))
+            self._add(read, input_tokens or 0)
+            self._add(written, max(rest, 0))
 
-    def _add(self, token_type: str, model: str | None, tokens: int) -> None:
+    def _add(self, series: "_Series", tokens: int) -> None:
         if tokens == 0:
             return
-        key = (token_type, model)
-        if key not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
-            key = (token_type, None)
-        self._tokens.setdefault(key, 0)
-        self._tokens[key] += tokens  # no call in between, so no finalizer and no signal handler either
+        if series not in self._tokens and len(self._tokens) >= MAXIMUM_SERIES:
+            token_type, _, tenant = series
+            series = (token_type, None, tenant)
+        self._tokens.setdefault(series, 0)
+        self._tokens[series] += tokens  # no call in between, so no finalizer and no signal handler either
 
-    def _observe_tokens(self) -> Iterable[Observation]:
+    @property
+    def in_flight(self) -> tuple["Generation", ...]:
+        """The generations that run now."""
+        return tuple(self._in_flight.values())
+
+    def observe_tokens(self) -> Iterable[Observation]:
+        """Return the tokens read and written so far, those of running generations included."""
         with self._lock:
             totals, in_flight = dict(self._tokens), tuple(self._in_flight.values())
             for generation in in_flight:
-                key = (a.TOKEN_TYPE_OUTPUT, generation.request.model)
                 tokens = generation.live_output_tokens
                 if tokens:
-                    totals[key] = totals.get(key, 0) + tokens
-        for (token_type, model), total in totals.items():
-            yield Observation(total, {a.GEN_AI_TOKEN_TYPE: token_type, **_model(model)})
+                    series = _series(a.TOKEN_TYPE_OUTPUT, generation)
+                    totals[series] = totals.get(series, 0) + tokens
+        for (token_type, model, tenant), total in totals.items():
+            yield Observation(total, {a.GEN_AI_TOKEN_TYPE: token_type, **_model(model), **_tenant(tenant)})
 
     def _observe_active(self) -> Iterable[Observation]:
         counts = dict.fromkeys(tuple(self._active_seen), 0)
-        for generation in tuple(self._in_flight.values()):
+        for generation in self.in_flight:
             key = (generation.request.operation, generation.request.model)
             counts[key] = counts.get(key, 0) + 1
         for (operation, model), count in counts.items():
@@ -179,7 +201,7 @@ class GenerationMetrics:
 
     def _observe_cache(self) -> Iterable[Observation]:
         sizes = dict.fromkeys(tuple(self._cache_seen), 0)
-        for generation in tuple(self._in_flight.values()):
+        for generation in self.in_flight:
             size = generation.cache_bytes
             if size is not None:
                 model = generation.request.model
@@ -242,9 +264,16 @@ def _chosen(names: GenAINames, published: Metric, latest: Metric) -> list[Metric
     return [metric for metric, wanted in ((published, names.published), (latest, names.latest)) if wanted]
 
 
+def _series(token_type: str, generation: "Generation") -> _Series:
+    return token_type, generation.request.model, metric_tenant(generation.identity.tenant)
+
+
 def _attributes(generation: "Generation") -> dict[str, str]:
     request = generation.request
-    attributes = _identity(request.operation, request.model)
+    attributes = {
+        **_identity(request.operation, request.model),
+        **_tenant(metric_tenant(generation.identity.tenant)),
+    }
     if request.model:
         attributes[a.GEN_AI_RESPONSE_MODEL] = request.model
     return attributes
@@ -260,6 +289,10 @@ def _identity(operation: str, model: str | None) -> dict[str, str]:
 
 def _model(model: str | None) -> dict[str, str]:
     return {a.GEN_AI_REQUEST_MODEL: model} if model else {}
+
+
+def _tenant(tenant: str | None) -> dict[str, str]:
+    return {a.PADDLE_TENANT_ID: tenant} if tenant else {}
 
 
 def _remember(seen: set[Any], key: object) -> None:

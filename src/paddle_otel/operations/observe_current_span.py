@@ -1,51 +1,26 @@
 """A span that is current in parts of an operation, wherever those run."""
 
-from contextvars import ContextVar, Token
 from typing import Final
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
-# Tells whether a part is left in the context that it was entered in; OpenTelemetry would log an error where not.
-_part: Final[ContextVar["CurrentSpan | None"]] = ContextVar("paddle_otel_part", default=None)
+from paddle_otel.decorators.context_part import ContextPart
 
 
-class CurrentSpan:
+class CurrentSpan(ContextPart):
     """Makes a span the current one between :meth:`enter` and :meth:`leave`.
 
     Args:
         span: The span.
     """
 
-    __slots__ = ("_caller_context", "_context", "_inside", "_token", "_token_of_part", "span")
+    __slots__ = ("context", "span")
 
     def __init__(self, span: Span) -> None:
+        caller_context = otel_context.get_current()
+        context = trace.set_span_in_context(span, caller_context)
+        super().__init__(context, caller_context)
+        self.context: Final = context
         self.span: Final = span
-        self._caller_context: Context = otel_context.get_current()
-        self._context: Context = trace.set_span_in_context(span, self._caller_context)
-        self._inside = self._context
-        self._token: Token[Context] | None = None
-        self._token_of_part: Token[CurrentSpan | None] | None = None
-
-    def enter(self) -> None:
-        """Begin a part, in this thread or task: current is the span, or what an earlier part left so."""
-        self._token = otel_context.attach(self._inside)
-        self._token_of_part = _part.set(self)
-
-    def leave(self) -> None:
-        """End a part, where it began; without one it does nothing."""
-        token, self._token = self._token, None
-        part, self._token_of_part = self._token_of_part, None
-        if token is None or part is None:
-            return
-        try:
-            _part.reset(part)
-        except ValueError:
-            # Another context: nothing of the span is here, unless this one is a copy of that one.
-            if otel_context.get_current() is self._context:
-                otel_context.attach(self._caller_context)
-        else:
-            self._inside = otel_context.get_current()
-            otel_context.detach(token)

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal, cast
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.guard import guard, guarded
+from paddle_otel.decorators.generators import Refused
+from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.observe_calls import Observer
@@ -49,16 +50,27 @@ class ObservedGeneration:
         self._sequences: tuple[int, ...] | None = None
         self._reasons: tuple[str, ...] | None = None
 
-    @guarded("counting a step that a program reports")
-    def step(self, tokens: int | None = 1) -> None:
+    def step(self, tokens: int | None = 1) -> bool:
         """Say that a decode step is done. The first one that made a token gives the time to the first token.
 
         Args:
             tokens: How many tokens it made, over all sequences together; ``None`` when that is not known.
+
+        Returns:
+            Whether to stop here: a budget with the action ``stop`` does not allow another step. Never ``True`` without
+            budgets.
         """
+        return attempt("counting a step that a program reports", self._step, tokens) is True
+
+    def _step(self, tokens: int | None) -> bool:
         generation = self._generation
-        if generation is not None:
-            generation.count_step(whole_number("step(tokens=...)", tokens))
+        return generation is not None and generation.count_step(whole_number("step(tokens=...)", tokens))
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether a budget asked to stop after the latest step, as :meth:`step` returned."""
+        generation = self._generation
+        return generation is not None and generation.stopped_by is not None
 
     @guarded("naming the model of a generation that a program reports")
     def set_model(self, model: str) -> None:
@@ -112,7 +124,14 @@ class ObservedGeneration:
         sequences = self._sequences
         if sequences is None and total is not None and generation is not None and generation.request.sequences == 1:
             sequences = (total,)
-        return GenerationResponse(self._input_tokens, sequences, self._reasons, total)
+        return GenerationResponse(self._input_tokens, sequences, self._reasons or self._budget_reason(), total)
+
+    def _budget_reason(self) -> tuple[str, ...] | None:
+        # Which of several sequences had ended before is not known.
+        generation = self._generation
+        if generation is None or generation.stopped_by is None or (generation.request.sequences or 1) > 1:
+            return None
+        return (a.FINISH_BUDGET,)
 
 
 _UNOBSERVED: Final = ObservedGeneration(None)
@@ -185,7 +204,7 @@ class observe_generation(Observer[ObservedGeneration]):  # noqa: N801 - used as 
         self._tokens = tokens
 
     @guarded("starting a generation that a program reports")
-    def start(self, *, streams: bool) -> "_Observation | None":
+    def start(self, *, streams: bool) -> "_Observation | Refused | None":
         """Start to observe one generation, ``None`` where nothing is to be reported."""
         to = reporting()
         if to is None:
@@ -193,6 +212,9 @@ class observe_generation(Observer[ObservedGeneration]):  # noqa: N801 - used as 
         if current_generation() is not None:
             return _Observation(None, _UNOBSERVED, self._tokens)
         generation = CountedGeneration(to.telemetry, to.generations, self._request(streams))
+        refusal = generation.refuse()
+        if refusal is not None:
+            return Refused(refusal)
         handle = ObservedGeneration(generation, whole_number("input_tokens", self._input_tokens))
         return _Observation(generation, handle, self._tokens)
 
@@ -216,6 +238,7 @@ class observe_generation(Observer[ObservedGeneration]):  # noqa: N801 - used as 
             stream=streams if self._stream is None else self._stream is True,
             sequences=None if rows is None else rows * (choices or 1),
             attributes={key: value for key, value in found.items() if value is not None},
+            input_tokens=whole_number("input_tokens", self._input_tokens),
         )
 
     def _known_operation(self) -> str:
@@ -265,13 +288,12 @@ class _Observation:
             if _observed.get() is self.handle:
                 _observed.set(_UNOBSERVED)
 
-    def gave(self, value: Any) -> None:
+    def gave(self, value: Any) -> bool:
         if self._tokens is None or self._generation is None:
-            return
+            return self.handle.over_budget  # its function says when a step is done
         if self._tokens is one_token:
-            self.handle.step()
-        else:
-            self.handle.step(cast("int | None", result_of("tokens=", self._tokens, value)))
+            return self.handle.step()
+        return self.handle.step(cast("int | None", result_of("tokens=", self._tokens, value)))
 
     @guarded("ending a generation that a program reports")
     def finished(self) -> None:

@@ -4,10 +4,12 @@ import os
 import time
 from typing import Any, Final
 
+from opentelemetry import context as otel_context
 from opentelemetry.trace import Status, StatusCode
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import attempt, guard, guarded
+from paddle_otel.identity import current_identity
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.observe_calls import Observer
@@ -16,6 +18,7 @@ from paddle_otel.operations.observe_reporting import Reporting, reporting
 from paddle_otel.operations.observe_values import model_name, refuse_function, text, whole_number
 from paddle_otel.operations.prediction import PredictedModel, PredictionFacts
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
+from paddle_otel.operations.usage import emit_prediction_usage
 
 
 class ObservedPrediction:
@@ -103,7 +106,9 @@ class _Observation:
     """One prediction that is being observed."""
 
     __slots__ = (
+        "_caller_context",
         "_current",
+        "_identity",
         "_left_ns",
         "_model",
         "_process",
@@ -120,6 +125,8 @@ class _Observation:
         self._to = to
         self._model = model
         self._process = os.getpid()
+        self._caller_context = otel_context.get_current()
+        self._identity = current_identity(self._caller_context)
         is_outermost = current_generation() is None
         # Inside a generation the GPU's use is the generation's.
         self._use: Use | None = self._begin_use() if is_outermost else None
@@ -136,7 +143,9 @@ class _Observation:
 
     def _start_span(self) -> Any:
         return self._to.telemetry.tracer.start_span(
-            self._model.span_name, attributes=self._model.attributes, start_time=self._start_unix_ns
+            self._model.span_name,
+            attributes={**self._model.attributes, **self._identity.attributes},
+            start_time=self._start_unix_ns,
         )
 
     @guarded("entering a prediction that a program reports")
@@ -175,7 +184,19 @@ class _Observation:
         seconds = (self._left_ns - self._start_ns - self._waited_ns) / 1e9
         # In its own guard: broken instruments cost metrics, not spans.
         with guard("recording the metrics of a prediction that a program reports"):
-            self._to.predictions.record(self._model, facts, seconds, error)
+            self._to.predictions.record(self._model, facts, seconds, error, self._identity)
+        if facts.input_tokens is not None:
+            emit_prediction_usage(
+                self._to.telemetry,
+                self._model.name,
+                embeddings=self._model.embeddings,
+                kind=a.KIND_CUSTOM,
+                input_tokens=facts.input_tokens,
+                seconds=seconds,
+                error=error,
+                used=used,
+                context=self._caller_context if self._current is None else self._current.context,
+            )
         if self._current is None:
             return
         span = self._current.span

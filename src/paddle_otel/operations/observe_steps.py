@@ -22,11 +22,10 @@ class CountedGeneration(Generation):
         request: What is known before.
     """
 
-    __slots__ = ("_counted", "_first_tokens", "_first_waited_ns", "_is_exact", "_left_ns", "_most", "_waited_ns")
+    __slots__ = ("_counted", "_first_tokens", "_first_waited_ns", "_left_ns", "_most", "_waited_ns")
 
     def __init__(self, telemetry: Telemetry, metrics: GenerationMetrics, request: GenerationRequest) -> None:
         self._counted: int | None = None
-        self._is_exact = True
         self._most = 0
         self._first_tokens = 0
         self._first_waited_ns = 0
@@ -46,26 +45,32 @@ class CountedGeneration(Generation):
         self._left_ns = self._left_ns or time.perf_counter_ns()
         super().leave()
 
-    def count_step(self, tokens: int | None) -> None:
+    def count_step(self, tokens: int | None) -> bool:
         """Note that a step is done.
 
         Args:
             tokens: How many it made over all sequences. ``None`` is unknown: from then on the sum is, too. A step that
                 made none is no decode step: a prompt that is read in pieces has such steps before its first token.
+
+        Returns:
+            Whether to stop here, as a budget is used up.
         """
         if tokens == 0:
             self._counted = self._counted or 0
-            return
+            return False
         if self._steps == 0:
             self._first_step_ns = self._left_ns or time.perf_counter_ns()
+            self._begin_to_decode()
             self._first_waited_ns = self._waited_ns
             self._first_tokens = tokens or 0
         self._steps += 1
         if tokens is None:
-            self._is_exact = False
-            return
-        self._counted = (self._counted or 0) + tokens
-        self._most = max(self._most, tokens)
+            self._tokens_are_exact = False
+            tokens = self.request.sequences or 1  # what a budget counts at least
+        else:
+            self._counted = (self._counted or 0) + tokens
+            self._most = max(self._most, tokens)
+        return self._budget.step(tokens, tokens)
 
     def name_model(self, model: str) -> None:
         """Name the model, where it was not known at the start."""
@@ -76,7 +81,7 @@ class CountedGeneration(Generation):
     @property
     def counted_tokens(self) -> int | None:
         """Output tokens of all steps, ``None`` when those of one are not known or no step was reported."""
-        return self._counted if self._is_exact else None
+        return self._counted if self._tokens_are_exact else None
 
     @property
     def live_output_tokens(self) -> int:
@@ -97,7 +102,7 @@ class CountedGeneration(Generation):
     def _tokens_after_the_first(self) -> int | None:
         """Return how many tokens a sequence was given after the first step, ``None`` when that cannot be told."""
         sequences = self.request.sequences
-        if self._steps == 0 or not (self._is_exact or (sequences or 1) > 1):
+        if self._steps == 0 or not (self._tokens_are_exact or (sequences or 1) > 1):
             return None
         if sequences == 1:
             return (self._counted or 0) - self._first_tokens

@@ -11,13 +11,16 @@ from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from opentelemetry import trace
+from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
+from paddle_otel.activity import ACTIVITY, PREDICT
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
-from paddle_otel.guard import attempt, guard, guarded
+from paddle_otel.guard import attempt, guarded
+from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
@@ -25,8 +28,10 @@ from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.meters import Meters
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.operations.usage import emit_prediction_usage
 
 _NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+_NO_GPU: Final = (None, "cpu")
 
 _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", default=False)
 
@@ -34,6 +39,12 @@ _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", d
 def inside_model_call() -> ContextVar[bool]:
     """Return the variable that is true while a call of a model goes on; calls of models inside it are part of it."""
     return _inside
+
+
+def _is_below_a_recorded_span() -> bool:
+    current = get_current()
+    # Outside of every request it is empty, and that is quickly seen.
+    return bool(current) and trace.get_current_span(current).is_recording()
 
 
 class PredictedModel:
@@ -88,6 +99,9 @@ class PredictionFacts(NamedTuple):
     input_tokens: int | None = None
 
 
+_NO_FACTS: Final = PredictionFacts()
+
+
 class PredictionReader(Protocol):
     """Reads a prediction that has ended, without copying anything from a device."""
 
@@ -112,7 +126,14 @@ class PredictionMetrics:
         self._batch_size = meters.deferred_histogram(m.PREDICTION_BATCH_SIZE)
         self._generations = meters.shared(GenerationMetrics)
 
-    def record(self, model: PredictedModel, facts: PredictionFacts, seconds: float, error: str | None) -> None:
+    def record(
+        self,
+        model: PredictedModel,
+        facts: PredictionFacts,
+        seconds: float,
+        error: str | None,
+        identity: Identity | None = None,
+    ) -> None:
         """Record a prediction that ended.
 
         Args:
@@ -120,14 +141,15 @@ class PredictionMetrics:
             facts: What is known of it.
             seconds: How long it took.
             error: ``error.type`` of a failure, ``None`` for success.
+            identity: Who asked, where that is not who this code works for now.
         """
         self._duration.record(seconds, model.labels if error is None else {**model.labels, a.ERROR_TYPE: error})
         if facts.batch_size is not None:
             self._batch_size.record(facts.batch_size, model.labels)
         if facts.input_tokens is not None:
-            self._generations.count_input(model.name, facts.input_tokens)
+            self._generations.count_input(model.name, facts.input_tokens, identity)
         if model.embeddings:
-            self._generations.record_embeddings(model.name, facts.input_tokens, seconds, error)
+            self._generations.record_embeddings(model.name, facts.input_tokens, seconds, error, identity)
 
 
 class Predictions:
@@ -159,17 +181,18 @@ class Prediction:
         model: What predicts.
     """
 
-    __slots__ = ("_model", "_predictions", "_start_ns", "_use")
+    __slots__ = ("_is_activity", "_model", "_predictions", "_start_ns", "_use")
 
     def __init__(self, predictions: Predictions, model: PredictedModel) -> None:
         self._predictions = predictions
         self._model = model
+        self._use: Use | None = None
+        self._is_activity = ACTIVITY.is_watched and current_generation() is None
+        if self._is_activity:
+            ACTIVITY.begin(PREDICT)
         # Inside a generation the GPU's use is the generation's.
-        self._use: Use | None = (
-            attempt("beginning the resource use of a prediction", RESOURCE_USE.begin, model.device)
-            if current_generation() is None
-            else None
-        )
+        if RESOURCE_USE.is_told and model.device not in _NO_GPU and current_generation() is None:
+            self._use = attempt("beginning the resource use of a prediction", RESOURCE_USE.begin, model.device)
         self._start_ns = time.perf_counter_ns()
 
     def finish(self, reader: PredictionReader) -> None:
@@ -189,16 +212,29 @@ class Prediction:
         """
         self._end(time.perf_counter_ns(), reader, error_type(error))
 
+    @guarded("recording a prediction")
     def _end(self, end_ns: int, reader: PredictionReader, error: str | None) -> None:
-        with guard("recording a prediction"):
-            used = _NO_ATTRIBUTES if self._use is None else self._end_use(self._use)
-            facts = attempt("reading a prediction", reader.facts) or PredictionFacts()
-            elapsed_ns = end_ns - self._start_ns
-            # In its own guard: broken instruments cost metrics, not spans.
-            with guard("recording the metrics of a prediction"):
-                self._predictions.metrics.record(self._model, facts, elapsed_ns / 1e9, error)
-            if self._is_span_due(elapsed_ns):
-                self._write_span(end_ns, facts, used, error, reader)
+        if self._is_activity:
+            ACTIVITY.end(PREDICT)
+        used = _NO_ATTRIBUTES if self._use is None else self._end_use(self._use)
+        facts = attempt("reading a prediction", reader.facts) or _NO_FACTS
+        elapsed_ns = end_ns - self._start_ns
+        # In its own guard: broken instruments cost metrics, not spans.
+        record, seconds = self._predictions.metrics.record, elapsed_ns / 1e9
+        attempt("recording the metrics of a prediction", record, self._model, facts, seconds, error)
+        context = self._write_span(end_ns, facts, used, error, reader) if self._is_span_due(elapsed_ns) else None
+        if facts.input_tokens is not None:
+            emit_prediction_usage(
+                self._predictions.telemetry,
+                self._model.name,
+                embeddings=self._model.embeddings,
+                kind=self._model.labels[a.PADDLE_MODEL_KIND],
+                input_tokens=facts.input_tokens,
+                seconds=seconds,
+                error=error,
+                used=used,
+                context=context,
+            )
 
     @staticmethod
     def _end_use(use: Use) -> Mapping[str, AttributeValue]:
@@ -208,11 +244,12 @@ class Prediction:
         settings = self._predictions.telemetry.settings
         if settings.prediction_spans != "auto":
             return settings.prediction_spans == "always"
-        # A generation that is made of predictions would have thousands of spans that nobody reads.
-        if current_generation() is not None:
+        if elapsed_ns < settings.prediction_span_minimum * 1e9 and not _is_below_a_recorded_span():
             return False
-        return elapsed_ns >= settings.prediction_span_minimum * 1e9 or trace.get_current_span().is_recording()
+        # A generation that is made of predictions would have thousands of spans that nobody reads.
+        return current_generation() is None
 
+    @guarded("writing the span of a prediction")
     def _write_span(
         self,
         end_ns: int,
@@ -220,13 +257,14 @@ class Prediction:
         used: Mapping[str, AttributeValue],
         error: str | None,
         reader: PredictionReader,
-    ) -> None:
+    ) -> Context:
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
             **self._model.attributes,
             **(attempt("describing a prediction", reader.span_attributes) or _NO_ATTRIBUTES),
             **used,
+            **current_identity().attributes,
         }
         if facts.batch_size is not None:
             attributes[a.PADDLE_BATCH_SIZE] = facts.batch_size
@@ -240,3 +278,4 @@ class Prediction:
         if error is not None:
             span.set_status(Status(StatusCode.ERROR, error))
         span.end(start_unix_ns + (end_ns - self._start_ns))
+        return trace.set_span_in_context(span)

@@ -18,10 +18,15 @@ class Use(Protocol):
 
 
 class ResourceUse:
-    """Asks the one who knows what operations use, while there is one."""
+    """Asks the one who knows what operations use, while there is one.
+
+    Attributes:
+        is_told: Whether there is one. Short operations look here first: a question costs more than a look.
+    """
 
     def __init__(self) -> None:
         self._begin: Callable[[object], Use | None] | None = None
+        self.is_told = False
 
     def tell_by(self, begin: Callable[[object], Use | None] | None) -> None:
         """Name the one who knows.
@@ -30,6 +35,7 @@ class ResourceUse:
             begin: Begins an operation on a device as Paddle writes it; ``None`` when nobody knows any more.
         """
         self._begin = begin
+        self.is_told = begin is not None
 
     def begin(self, device: object) -> Use | None:
         """Begin an operation now. The outermost one only: what is inside it is part of it.

@@ -1,11 +1,14 @@
-"""Where the spans and metrics of one instrumentor go."""
+"""Where the spans, metrics and events of one instrumentor go."""
 
 from typing import Final
 
 from opentelemetry import metrics, trace
+from opentelemetry._logs import Logger, LoggerProvider, get_logger
 from opentelemetry.metrics import MeterProvider, NoOpMeter
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
+from paddle_otel.activity import ACTIVITY
+from paddle_otel.budgets import BUDGETS, BudgetMetrics
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.guard import guard
 from paddle_otel.operations.meters import METERS, Meters
@@ -23,6 +26,7 @@ class Telemetry:
         tracer_provider: ``None`` for the global one.
         meter_provider: ``None`` for the global one.
         settings: As read from the environment.
+        logger_provider: ``None`` for the global one.
     """
 
     def __init__(
@@ -31,26 +35,33 @@ class Telemetry:
         tracer_provider: TracerProvider | None,
         meter_provider: MeterProvider | None,
         settings: Settings,
+        logger_provider: LoggerProvider | None = None,
     ) -> None:
         self.scope: Final = scope
         self.meters: Final[Meters] = METERS.of(meter_provider)
-        self.use(tracer_provider, settings)
+        self.use(tracer_provider, settings, logger_provider)
 
-    def use(self, tracer_provider: TracerProvider | None, settings: Settings) -> None:
+    def use(
+        self, tracer_provider: TracerProvider | None, settings: Settings, logger_provider: LoggerProvider | None = None
+    ) -> None:
         """Begin to report; to another provider and with settings read anew when switched on again."""
         self._is_heard = False
         self._has_own_tracer_provider = tracer_provider is not None
         self.settings = settings
         self.tracer: Tracer = trace.get_tracer(self.scope, VERSION, tracer_provider, SCHEMA_URL)
+        self.logger: Logger = get_logger(self.scope, VERSION, logger_provider, SCHEMA_URL)
         self.meters.used_by(self.scope, active=True)
+        with guard("loading token budgets"):
+            BUDGETS.load(settings)
+            self.meters.shared(BudgetMetrics)
 
     def stop(self) -> None:
         """Report no longer: observable instruments are silent unless somebody else reports to the same provider."""
         self.meters.used_by(self.scope, active=False)
 
     def is_idle(self) -> bool:
-        """Tell whether no SDK is configured (yet), so that nothing measured would go anywhere."""
-        if self._is_heard:
+        """Tell whether nobody wants to know: no SDK is configured (yet), no budget applies, no monitor watches."""
+        if self._is_heard or BUDGETS.is_active or ACTIVITY.is_watched:
             return False
         # An SDK that is there stays there: the global providers can be set only once.
         self._is_heard = self._has_sdk()

@@ -7,41 +7,14 @@ from opentelemetry.trace import StatusCode
 
 import stacks
 from library.expected import attributes_of, generation, output_tokens, rows_of, typed
+from library.only_paddlenlp.blip import SEPARATOR, small_blip
 from recording import Recorder
-
-SEPARATOR = 3
-SIZES = {
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "projection_dim": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-}
-TEXT = {
-    **SIZES,
-    "vocab_size": stacks.VOCABULARY_SIZE,
-    "encoder_hidden_size": 32,
-    "max_position_embeddings": 64,
-    "bos_token_id": stacks.BOS,
-    "eos_token_id": stacks.EOS,
-    "sep_token_id": SEPARATOR,
-    "pad_token_id": stacks.PAD,
-    "is_decoder": True,
-}
 
 
 @pytest.fixture(scope="module")
 def blip(stack: stacks.Stack, paddle: Any) -> Any:
-    """A small BLIP, which describes pictures."""
-    transformers = stack.module("transformers")
-    vision = {**SIZES, "image_size": 16, "patch_size": 8}
-    config = transformers.BlipConfig(
-        text_config=TEXT, vision_config=vision, projection_dim=16, image_text_hidden_size=16
-    )
-    paddle.seed(stacks.WEIGHTS_SEED)
-    model = transformers.BlipForConditionalGeneration(config)
-    model.eval()
-    return model
+    """A small BLIP."""
+    return small_blip(stack, paddle)
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pytest
 
 from fake_nvml.samples import ENERGY, IDS, METHOD, NOT_ALONE, SAMPLED, UNKNOWN, UUID, Usage, gpu
 
+TIME = "paddle.gpu.time"
+
 
 @pytest.fixture
 def usage() -> Usage:
@@ -28,8 +30,10 @@ def test_operation_for_itself(usage: Usage) -> None:
         ENERGY: 350.0,  # half of the first 300 J, 100 J, 100 J
         METHOD: "exclusive",
         SAMPLED: 2.5,
+        TIME: 1.25,  # half of half a second, a second, nothing
     }
-    assert [type(found[key]) for key in (ENERGY, SAMPLED, "paddle.gpu.memory.peak")] == [float, float, int]
+    keys = (ENERGY, SAMPLED, TIME, "paddle.gpu.memory.peak")
+    assert [type(found[key]) for key in keys] == [float, float, float, int]
 
 
 def test_first_operation_of_all_is_accounted_for_from_its_beginning(usage: Usage) -> None:

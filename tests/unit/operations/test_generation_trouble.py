@@ -127,7 +127,7 @@ def test_a_bug_in_our_own_metrics(
 
 def test_a_callback_that_raises(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A callback that raises costs its own metric only."""
-    monkeypatch.setattr(GenerationMetrics, "_observe_tokens", raising(RuntimeError(SECRET)))
+    monkeypatch.setattr(GenerationMetrics, "observe_tokens", raising(RuntimeError(SECRET)))
     Generations(telemetry_on(recorder)).run(3, RESPONSE)
     assert recorder.points("paddle.tokens") == []
     assert recorder.point("paddle.request.active").value == 0

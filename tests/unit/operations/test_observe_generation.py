@@ -385,7 +385,7 @@ def test_a_cancelled_task(globally: Recorder) -> None:
     assert attributes_of(globally, "text_completion m")["error.type"] == "asyncio.exceptions.CancelledError"
 
 
-LATE: list[Callable[[ObservedGeneration], None]] = [
+LATE: list[Callable[[ObservedGeneration], bool | None]] = [
     lambda generation: generation.step(5),
     lambda generation: generation.set_input_tokens(5),
     lambda generation: generation.set_model("late"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from paddle_otel.operations.observed_generator import observed_generator
+from paddle_otel.decorators.generators import observed_generator
 
 Gen = Generator[Any, Any, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paddle_otel.operations.observed_generator import observed_generator
+from paddle_otel.decorators.generators import observed_generator
 
 
 class Watch:
@@ -154,7 +154,7 @@ def test_one_that_is_part_of_a_cycle() -> None:
 
 AT_EXIT = """
 import sys
-from paddle_otel.operations.observed_generator import observed_generator
+from paddle_otel.decorators.generators import observed_generator
 
 class Watch:
     def enter(self): pass

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import Trouble
 from observed import raising
-from paddle_otel.operations.observed_generator import observed_generator
+from paddle_otel.decorators.generators import observed_generator
 
 
 class Watch:

@@ -16,8 +16,8 @@ from opentelemetry.trace import Span
 from conftest import Trouble
 from forked import in_child
 from observed import raising, telemetry_on
+from paddle_otel.decorators.generators import observed_generator
 from paddle_otel.operations import pipeline as pipeline_module
-from paddle_otel.operations.observed_generator import observed_generator
 from paddle_otel.operations.pipeline import PipelineCall, PipelineRequest, Pipelines
 from recording import Recorder
 

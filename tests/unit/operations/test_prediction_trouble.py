@@ -116,11 +116,13 @@ def test_a_broken_processor(
     assert counted(recorder)[1:] == (1, 1)
 
 
-def test_a_model_that_cannot_be_timed(predictions: Predictions, telemetry_trouble: Trouble) -> None:
+def test_a_prediction_that_cannot_be_started(
+    predictions: Predictions, telemetry_trouble: Trouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where a prediction cannot be started there is none, and the call goes on."""
     telemetry_trouble.expected = True
-    broken: Any = object()
-    assert predictions.start(broken) is None
+    monkeypatch.setattr(prediction_module, "Prediction", raising(BROKEN))
+    assert predictions.start(NET) is None
 
 
 def test_what_a_prediction_uses(recorder: Recorder, predictions: Predictions, use: ResourceUse) -> None:
@@ -135,6 +137,26 @@ def test_what_a_prediction_uses(recorder: Recorder, predictions: Predictions, us
     start(predictions).finish(Read())
     assert (recorder.span("predict net").attributes or {})["paddle.gpu.energy"] == 1.5
     assert devices == ["gpu:0"]
+
+
+@pytest.mark.parametrize("device", [None, "cpu"])
+def test_without_a_gpu_nobody_is_asked(
+    recorder: Recorder, predictions: Predictions, use: ResourceUse, device: str | None
+) -> None:
+    """What would be told of a GPU is not asked where the model runs on none."""
+    use.tell_by(raising(AssertionError("asked")))
+    prediction = predictions.start(PredictedModel("net", a.KIND_PREDICTOR, device=device))
+    assert prediction is not None
+    prediction.finish(Read())
+    assert counted(recorder) == (1, 1, 1)
+
+
+def test_who_no_longer_knows_is_not_asked(recorder: Recorder, predictions: Predictions, use: ResourceUse) -> None:
+    """Nor does a prediction wait for an answer."""
+    use.tell_by(raising(AssertionError("asked")))
+    use.tell_by(None)
+    start(predictions).finish(Read())
+    assert counted(recorder) == (1, 1, 1)
 
 
 def test_inside_a_generation_it_uses_nothing_of_its_own(

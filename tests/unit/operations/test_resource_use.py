@@ -63,8 +63,9 @@ def test_on_a_gpu(recorder: Recorder, usage: Usage, generations: Generations) ->
         "paddle.gpu.energy": 300.0,
         "paddle.gpu.energy.method": "exclusive",
         "paddle.gpu.sampled_duration": 2.0,
+        "paddle.gpu.time": 1.5,
     }
-    assert [type(value) for value in found.values()] == [tuple, float, int, float, str, float]
+    assert [type(value) for value in found.values()] == [tuple, float, int, float, str, float, float]
     assert type(recorder.span("chat Qwen2-0.5B").name) is str
 
 

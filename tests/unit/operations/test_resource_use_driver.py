@@ -59,7 +59,9 @@ assert found.pop("energy") == 70.0
 assert found.pop("energy.method") == "exclusive"
 assert found.pop("memory.peak") == 13 << 30
 assert 0.53 < found.pop("utilization.mean") < 0.8
-assert 0.3 < found.pop("sampled_duration") < 10
+sampled = found.pop("sampled_duration")
+assert 0.3 < sampled < 10
+assert 0.5 * sampled < found.pop("time") <= 0.8 * sampled
 assert found == {}
 """,
         count=8,

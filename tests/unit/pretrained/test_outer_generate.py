@@ -79,11 +79,21 @@ def test_several_inner_calls_are_one_span(instrumented: Instrumented) -> None:
     """Of several inner calls none is observed on its own, and all give the library's result."""
     model = blip(instrumented)
     model.inner_calls = 2
+    caches: list[float] = []
+
+    def note_cache(_: int) -> None:
+        caches.append(sum(point.value for point in instrumented.recorder.points("paddle.kv_cache.size")))
+
+    model.language_model.script.on_step = note_cache
     assert model.generate("pixels") is model.language_model.script.result
+    assert [cache > 0 for cache in caches] == [False, True, True, True, False, False, False, False]  # of the first only
     assert len(instrumented.recorder.spans("text_completion")) == 1
     attributes = instrumented.attributes()
-    assert "gen_ai.usage.output_tokens" not in attributes  # which of the two would be the outer call's?
-    assert "gen_ai.response.finish_reasons" not in attributes
+    assert attributes["gen_ai.usage.output_tokens"] == 8  # both were seen being made
+    assert "gen_ai.response.finish_reasons" not in attributes  # which of the two would be the outer call's?
+    assert "paddle.time_per_output_token" not in attributes  # between them a prompt was read
+    assert "paddle.kv_cache.size" not in attributes
+    assert instrumented.recorder.point("paddle.tokens", gen_ai__token__type="output").value == 8
 
 
 def test_no_inner_call(instrumented: Instrumented) -> None:

@@ -19,6 +19,7 @@ class _Sample(NamedTuple):
     energy: int | None  # nJ
     breaks: int
     power: float | None  # W
+    utilization: float | None
     most_power: float  # W
     alone: bool | None
 
@@ -81,7 +82,7 @@ class GpuAccounts:
         self._abandoned.append((operation, self._clock()))
 
     def settle(self, reading: GpuReading | None, taken: int, longest: int) -> None:
-        """Credit the operations with what the GPU used since the reading before.
+        """Credit the operations with what the GPU used, and for how long it worked, since the reading before.
 
         Args:
             reading: What the GPU said; ``None`` when it said nothing.
@@ -98,12 +99,12 @@ class GpuAccounts:
         stretch = self._stretch(last, sample, longest) if last is not None else None
         other = sample.alone is False or (last is not None and last.alone is False)
         self._last = sample
-        left = stretch.energy if stretch is not None else 0
+        left = (stretch.energy or 0) if stretch is not None else 0
         for account in self._running.values():
             if account.began_by(sample.moment.time):
                 account.note(reading)
                 if other:
-                    account.withhold_energy()
+                    account.withhold()
                 elif stretch is not None:
                     left -= account.credit(stretch, left)
 
@@ -114,6 +115,7 @@ class GpuAccounts:
             None if reading.energy is None else int(reading.energy * NANO),
             reading.energy_breaks,
             reading.power,
+            reading.utilization,
             _TIMES_THE_LIMIT * reading.health.power_limit if reading.health.power_limit else MOST_POWER,
             None if reading.mig or reading.process is None else reading.process.alone,
         )
@@ -127,12 +129,14 @@ class GpuAccounts:
             most = max(last.most_power, sample.most_power) * max(nanoseconds, SHORTEST * NANO)
             if sample.breaks != last.breaks or not 0 <= used <= most:
                 return None
-            return Stretch(last.moment, sample.moment, used, estimated=False)
+            return Stretch(last.moment, sample.moment, used, False, sample.utilization)
         # A counter that failed once must not be replaced by estimates: together they may say more than it does later.
-        if self._has_counter or sample.power is None or last.power is None:
+        if self._has_counter:
             return None
+        if sample.power is None or last.power is None:
+            return Stretch(last.moment, sample.moment, None, False, sample.utilization)
         used = int((sample.power + last.power) / 2 * nanoseconds)
-        return Stretch(last.moment, sample.moment, used, estimated=True)
+        return Stretch(last.moment, sample.moment, used, True, sample.utilization)
 
     def _close_abandoned(self) -> None:
         while self._abandoned:

@@ -18,14 +18,17 @@ class Stretch(NamedTuple):
     Attributes:
         start: When the first sample was taken.
         end: When the second was.
-        energy: nJ.
+        energy: nJ; ``None`` when it is not known.
         estimated: Whether the energy is not the counter's but comes from the power at both ends.
+        utilization: Share (0 to 1) of the time in which the GPU was at work, by the second sample; ``None`` when it is
+            not known.
     """
 
     start: Moment
     end: Moment
-    energy: int
+    energy: int | None
     estimated: bool
+    utilization: float | None = None
 
     @property
     def nanoseconds(self) -> int:
@@ -42,11 +45,13 @@ class Account:
 
     __slots__ = (
         "_beginning",
+        "_busy",
         "_energy",
         "_estimated",
         "_memory_peak",
         "_overlapped",
         "_sampled",
+        "_timed",
         "_utilization",
         "_utilization_samples",
         "_withheld",
@@ -59,6 +64,8 @@ class Account:
         self._memory_peak: int | None = None
         self._energy = 0  # nJ: whole numbers, rounded down, cannot add up to more than there was
         self._sampled = 0  # ns
+        self._busy = 0  # ns of GPU time; whole numbers for the same reason
+        self._timed = 0  # ns for which it is known
         self._overlapped = False
         self._estimated = False
         self._withheld = False
@@ -75,12 +82,12 @@ class Account:
         if reading.memory_used is not None:
             self._memory_peak = max(self._memory_peak or 0, reading.memory_used)
 
-    def withhold_energy(self) -> None:
-        """State no energy: part of what the counter said was not this process's."""
+    def withhold(self) -> None:
+        """State no energy and no GPU time: part of what the GPU said was not this process's."""
         self._withheld = True
 
     def credit(self, stretch: Stretch, left: int) -> int:
-        """Give the operation its part of the energy of a stretch at whose end it ran.
+        """Give the operation its part of the energy and GPU time of a stretch at whose end it ran.
 
         Args:
             stretch: The stretch of time.
@@ -90,9 +97,14 @@ class Account:
             Its part, nJ; never more than ``left``.
         """
         since = max(stretch.start, self._beginning)  # in the order of their times
-        part = min(stretch.energy * (stretch.end.share - since.share) // stretch.nanoseconds, left)
+        share = stretch.end.share - since.share
+        part = min((stretch.energy or 0) * share // stretch.nanoseconds, left)
         self._energy += part
-        self._sampled += stretch.end.time - since.time
+        if stretch.energy is not None:
+            self._sampled += stretch.end.time - since.time
+        if stretch.utilization is not None:
+            self._busy += int(stretch.utilization * share)
+            self._timed += stretch.end.time - since.time
         self._overlapped |= stretch.end.overlap > since.overlap
         self._estimated |= stretch.estimated
         return part
@@ -115,6 +127,10 @@ class Account:
             known[a.PADDLE_GPU_ENERGY] = self._energy / NANO
             known[a.PADDLE_GPU_ENERGY_METHOD] = self._method
             known[a.PADDLE_GPU_SAMPLED_DURATION] = self._sampled / NANO
+        # Of the same time as the energy, or one would be compared with the other.
+        if self._busy and not self._withheld and (self._timed == self._sampled or not self._sampled):
+            known[a.PADDLE_GPU_TIME] = self._busy / NANO
+            known[a.PADDLE_GPU_SAMPLED_DURATION] = self._timed / NANO
         return known
 
     @property

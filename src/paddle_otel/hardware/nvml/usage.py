@@ -1,4 +1,4 @@
-"""What each operation used of the GPU it ran on: its part of the energy, mean utilisation, peak memory.
+"""What each operation used of the GPU it ran on: its part of the energy and GPU time, utilisation, peak memory.
 
 The sampler's thread settles the accounts: at each sample it divides what the GPU's energy counter grew by since the
 sample before among the operations that ran meanwhile. The growth is taken as spread evenly over that time, and at each
@@ -6,7 +6,10 @@ instant the operations that run get equal parts. So the parts of all operations 
 grew by. What falls into time in which no observed operation ran is nobody's, and so is the end of each operation after
 its last sample.
 
-No energy is stated where it cannot be told: on a GPU split by MIG (the counter is that of the whole GPU), for
+GPU time is divided in the same way: the time between two samples times the utilisation that the later one states, in
+equal parts among the operations that ran. It is stated of the same time as the energy, or not at all.
+
+Neither is stated where it cannot be told: on a GPU split by MIG (the values are those of the whole GPU), for
 operations that were seen to share the GPU with another process, and for those that saw no sample. While operations
 run, and a while after, it is looked at every sample which processes are on the GPU.
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from paddle_otel.pretrained.tokenizer_size import Padding, decoded_tokens, encoded_size, padding_of
+from paddle_otel.operations.tokenizer_size import Padding, decoded_tokens, encoded_size, padding_of
 from stubs.tensors import StubTensor
 
 PADDED = Padding(0, is_end=False)

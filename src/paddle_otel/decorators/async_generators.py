@@ -5,11 +5,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from paddle_otel.operations.observed_generator import NOBODY, Observation, name_after
+from paddle_otel.decorators.generators import NOBODY, Observation, Refused, begun, name_after
 
 
 def observed_async_generator(
-    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | None]
+    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | Refused | None]
 ) -> AsyncGenerator[Any, Any]:
     """Return an asynchronous generator that gives what another one gives, and takes what it takes.
 
@@ -17,7 +17,8 @@ def observed_async_generator(
 
     Args:
         generator: The other one; not started yet.
-        start: Starts the observation; called when the first value is asked for. ``None`` means unobserved.
+        start: Starts the observation; called when the first value is asked for. ``None`` means unobserved, refused that
+            the caller gets an exception in place of the first value.
     """
     outer = _observed(generator, start)
     name_after(generator, outer)
@@ -25,11 +26,11 @@ def observed_async_generator(
 
 
 async def _observed(
-    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | None]
+    generator: AsyncGenerator[Any, Any], start: Callable[[], Observation | Refused | None]
 ) -> AsyncGenerator[Any, Any]:
     # Unobserved too it goes through here: there is no ``yield from`` to hand over to another asynchronous generator.
-    observation = start() or NOBODY
-    closing = False
+    observation = begun(start()) or NOBODY
+    closing = ends_here = False
     resume: Callable[[], Awaitable[Any]] = partial(_first_value_of, generator)
     while True:
         observation.enter()
@@ -44,9 +45,11 @@ async def _observed(
         finally:
             del resume  # it may hold an exception whose traceback holds this frame
         observation.leave()
-        observation.gave(given[0])
+        ends_here = observation.gave(given[0]) is True
         try:
-            resume = partial(generator.asend, (yield given.pop()))  # nothing of the value is kept
+            sent = yield given.pop()  # nothing of the value is kept
+            resume = partial(_closed, generator) if ends_here else partial(generator.asend, sent)
+            del sent
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
             resume = partial(generator.athrow, error)
@@ -61,6 +64,11 @@ def _first_value_of(generator: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
         return generator.__anext__()
     finally:
         sys.set_asyncgen_hooks(*hooks)
+
+
+async def _closed(generator: AsyncGenerator[Any, Any]) -> Any:
+    await generator.aclose()
+    raise StopAsyncIteration  # as a generator does that came to its end
 
 
 def _end(observation: Observation, error: BaseException | None, *, closing: bool) -> None:

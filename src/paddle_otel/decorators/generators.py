@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Generator
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from paddle_otel.guard import attempt, guard
+
+_Started = TypeVar("_Started")
 
 
 class Observation(Protocol):
@@ -18,8 +20,12 @@ class Observation(Protocol):
         """It has given a value, or ended."""
         ...
 
-    def gave(self, value: Any) -> None:
-        """It has given this value; called after :meth:`leave`."""
+    def gave(self, value: Any) -> bool | None:
+        """It has given this value; called after :meth:`leave`.
+
+        Returns:
+            Whether it is to end behind this value.
+        """
         ...
 
     def finished(self) -> None:
@@ -35,8 +41,29 @@ class Observation(Protocol):
         ...
 
 
+class Refused(NamedTuple):
+    """In place of an observation: what is to be observed must not begin.
+
+    Attributes:
+        error: Makes the exception to raise.
+    """
+
+    error: Callable[[], BaseException]
+
+
+def begun(observation: _Started | Refused | None) -> _Started | None:
+    """Return an observation that was started.
+
+    Raises:
+        BaseException: What it observes must not begin.
+    """
+    if isinstance(observation, Refused):
+        raise observation.error()
+    return observation
+
+
 def observed_generator(
-    generator: Generator[Any, Any, Any], start: Callable[[], Observation | None]
+    generator: Generator[Any, Any, Any], start: Callable[[], Observation | Refused | None]
 ) -> Generator[Any, Any, Any]:
     """Return a generator that gives what another one gives, and takes what it takes.
 
@@ -45,7 +72,8 @@ def observed_generator(
 
     Args:
         generator: The other one; not started yet.
-        start: Starts the observation; called when the first value is asked for. ``None`` means unobserved.
+        start: Starts the observation; called when the first value is asked for. ``None`` means unobserved, refused that
+            the caller gets an exception in place of the first value.
     """
     outer = _observed(generator, start)
     name_after(generator, outer)
@@ -59,10 +87,12 @@ def name_after(inner: object, outer: object) -> None:
             setattr(outer, name, getattr(inner, name))
 
 
-def _observed(generator: Generator[Any, Any, Any], start: Callable[[], Observation | None]) -> Generator[Any, Any, Any]:
+def _observed(
+    generator: Generator[Any, Any, Any], start: Callable[[], Observation | Refused | None]
+) -> Generator[Any, Any, Any]:
     # Unobserved too it goes through here: ``yield from`` closes a generator in which GeneratorExit is to be raised.
-    observation = attempt("starting to observe a generator", start) or NOBODY
-    closing = False
+    observation = begun(attempt("starting to observe a generator", start)) or NOBODY
+    closing = ends_here = False
     resume = partial(generator.send, None)
     while True:
         with guard("entering an observed generator"):
@@ -79,16 +109,23 @@ def _observed(generator: Generator[Any, Any, Any], start: Callable[[], Observati
             del resume  # it may hold an exception whose traceback holds this frame
         with guard("leaving an observed generator"):
             observation.leave()
-            observation.gave(given[0])
+            ends_here = observation.gave(given[0]) is True
         if closing:  # it gives values all the same; the program wanted it to end here
             with guard("ending an observed generator"):
                 observation.closed()
             observation, closing = NOBODY, False
         try:
-            resume = partial(generator.send, (yield given.pop()))
+            sent = yield given.pop()
+            resume = partial(_closed, generator) if ends_here else partial(generator.send, sent)
+            del sent  # nothing of the program's is kept
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
             resume = partial(generator.throw, error)
+
+
+def _closed(generator: Generator[Any, Any, Any]) -> Any:
+    generator.close()
+    raise StopIteration  # as a generator does that came to its end
 
 
 def _end(observation: Observation, error: BaseException | None, *, closing: bool) -> None:

@@ -1,12 +1,15 @@
 """Counts the tokens of tokenizer results and arguments, padding excluded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any, Final, NamedTuple, cast
 
-from paddle_otel.pretrained.tensors import array_of, is_list_of_lists, is_on_host, shape_of
+from paddle_otel.operations.tensors import array_of, is_list_of_lists, is_on_host, shape_of
 
 _ROWS_AND_COLUMNS: Final = 2
+_NO_PADDING: Final = (None, False, "do_not_pad")
+# Positional arguments past text and text pair may be padding; their order differs between methods and versions.
+_CERTAIN_POSITIONALS: Final = 2
 
 
 class Padding(NamedTuple):
@@ -27,6 +30,16 @@ def padding_of(tokenizer: Any) -> Padding:
     if not isinstance(pad_id, int):
         return Padding(None, is_end=False)
     return Padding(pad_id, is_end=pad_id == getattr(tokenizer, "eos_token_id", None))
+
+
+def asks_for_padding(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Tell whether a tokenizer was called with arguments that (may) ask for padding."""
+    return (
+        len(args) > _CERTAIN_POSITIONALS
+        or kwargs.get("padding") not in _NO_PADDING
+        or bool(kwargs.get("pad_to_max_seq_len"))
+        or kwargs.get("pad_to_multiple_of") is not None
+    )
 
 
 class EncodedSize(NamedTuple):

@@ -1,0 +1,109 @@
+"""What each decode step of one ``generate`` call made, as the ids tell that the library shows to stopping criteria."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from paddle_otel.guard import attempt
+from paddle_otel.operations.generation import Generation
+from paddle_otel.operations.tensors import array_of, is_on_host
+from paddle_otel.pretrained.generate_arguments import GenerateArguments
+
+
+class DecodeSteps:
+    """Tells a generation of each decode step of one ``generate`` call.
+
+    Args:
+        generation: The generation that the call is, or is a part of.
+        sequences: How many sequences the call returns, if known.
+        limit: The most tokens of one sequence, if known.
+        rows: Counts which sequences go on, where that is worth it.
+        is_single: Whether each step makes exactly one token.
+    """
+
+    __slots__ = ("_generation", "_is_single", "_limit", "_rows", "_sequences", "_steps", "_stopped_after")
+
+    def __init__(
+        self,
+        generation: Generation,
+        sequences: int | None = None,
+        limit: int | None = None,
+        rows: "LivingRows | None" = None,
+        *,
+        is_single: bool = False,
+    ) -> None:
+        self._generation = generation
+        self._sequences = sequences
+        self._limit = limit
+        self._rows = rows
+        self._is_single = is_single
+        self._steps = 0
+        self._stopped_after: int | None = None
+
+    @classmethod
+    def of(cls, generation: Generation, arguments: GenerateArguments) -> "DecodeSteps":
+        """Return what tells the generation of the steps of a call with these arguments."""
+        sequences = arguments.rows * arguments.choices
+        if arguments.strategy == "beam_search":  # which beams will be returned is not known before the end
+            return cls(generation, sequences, arguments.max_new_tokens)
+        rows = LivingRows(arguments.end_ids) if generation.has_budget and sequences > 1 else None
+        return cls(generation, sequences, arguments.max_new_tokens, rows, is_single=sequences == 1)
+
+    @property
+    def stopped_after(self) -> int | None:
+        """The step after which a budget ended the call, ``None`` where none did."""
+        return self._stopped_after
+
+    def step(self, ids: Any) -> bool:
+        """Note a step.
+
+        Args:
+            ids: All ids so far, a row per sequence.
+
+        Returns:
+            Whether to stop here.
+        """
+        made = 1 if self._is_single else None
+        if not self._generation.has_budget:
+            return self._generation.step(made)
+        self._steps += 1
+        upcoming = self._sequences
+        counted = None if self._rows is None else attempt("counting the rows that go on", self._rows.step, ids)
+        if counted is not None:
+            made, upcoming = counted
+        if self._limit is not None and self._steps >= self._limit:
+            upcoming = 0
+        stops = self._generation.step(made, upcoming)
+        self._stopped_after = self._steps if stops else None
+        return stops
+
+
+class LivingRows:
+    """Counts which rows of a batch go on; a row that has ended makes no more tokens.
+
+    Only where the ids are in host memory: nothing is ever copied from a device.
+
+    Args:
+        end_ids: Ids that end a row.
+    """
+
+    __slots__ = ("_end_ids", "_living")
+
+    def __init__(self, end_ids: frozenset[int]) -> None:
+        self._end_ids = end_ids
+        self._living: Sequence[int] | None = None
+
+    def step(self, ids: Any) -> tuple[int, int] | None:
+        """Look at the tokens of a step.
+
+        Args:
+            ids: All ids so far, a row per sequence.
+
+        Returns:
+            How many tokens the step made and how many rows go on; ``None`` where the ids are on a device.
+        """
+        if not is_on_host(ids):
+            return None
+        newest: list[int] = array_of(ids)[:, -1].tolist()
+        living = range(len(newest)) if self._living is None else self._living
+        self._living = [row for row in living if newest[row] not in self._end_ids]
+        return len(living), len(self._living)

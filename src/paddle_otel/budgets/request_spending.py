@@ -1,0 +1,52 @@
+"""What one request spends of all budgets that are for it."""
+
+from collections.abc import Sequence
+
+from paddle_otel.budgets.account_spending import AccountSpending
+from paddle_otel.budgets.exceeded import BudgetExceeded
+from paddle_otel.guard import attempt, guard
+
+
+class RequestSpending:
+    """A request from its start to its end; see :class:`~paddle_otel.budgets.spending.Spending`.
+
+    Args:
+        parts: Its accounts; the request begins to spend from each.
+    """
+
+    __slots__ = ("_made", "_parts", "refusal", "stopped_by")
+
+    def __init__(self, parts: Sequence[AccountSpending]) -> None:
+        self.refusal: BudgetExceeded | None = None
+        self.stopped_by: str | None = None
+        self._made = 0
+        self._parts: Sequence[AccountSpending] = ()
+        for number, part in enumerate(parts):
+            self.refusal = attempt("asking a budget", part.begin)
+            if self.refusal is not None:
+                for begun in parts[: number + 1]:
+                    begun.withdraw()
+                return
+        self._parts = parts
+
+    def step(self, tokens: int, next_tokens: int | None = None) -> bool:
+        """Count a step's output tokens, and take those of the next one."""
+        return attempt("asking the budgets at a step", self._step, tokens, next_tokens) or False
+
+    def end(self, input_tokens: int | None, output_tokens: int | None) -> None:
+        """End the request."""
+        parts, self._parts = self._parts, ()
+        for part in parts:
+            with guard("ending what a request spends"):
+                part.end(input_tokens, self._made if output_tokens is None else output_tokens)
+
+    def _step(self, tokens: int, next_tokens: int | None) -> bool:
+        self._made = made = self._made + tokens
+        following = tokens if next_tokens is None else next_tokens
+        stop = False
+        for part in self._parts:
+            name = part.step(made, following)
+            if name is not None:
+                stop = True
+                self.stopped_by = self.stopped_by or name
+        return stop

@@ -1,0 +1,69 @@
+"""The identity that this code works for.
+
+What the program says counts before what an HTTP header says, and that before W3C baggage: the further away it was
+said, the easier it is to lie.
+"""
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from paddle_otel.guard import guarded
+from paddle_otel.identity.configured import configured
+from paddle_otel.identity.identity import NOBODY, Identity
+
+_SAID: Final = otel_context.create_key("paddle-otel-identity")
+_CLAIMED: Final = otel_context.create_key("paddle-otel-claimed-identity")
+
+
+def current_identity(context: Context | None = None) -> Identity:
+    """Return who this code works for; never raises.
+
+    Args:
+        context: The current one unless given.
+
+    Returns:
+        One that knows nothing, where nobody said anything.
+    """
+    return _known(context) or NOBODY
+
+
+def with_identity(identity: Identity, context: Context | None = None) -> Context:
+    """Return a context in which a program has said who it works for; all that it said, as this replaces the rest."""
+    return otel_context.set_value(_SAID, identity, context)
+
+
+def with_claimed_identity(identity: Identity, context: Context | None = None) -> Context:
+    """Return a context in which the headers of a request have said who asks."""
+    return otel_context.set_value(_CLAIMED, identity, context)
+
+
+def said_identity(context: Context) -> Identity | None:
+    """Return what the program itself has said, if anything."""
+    return cast("Identity | None", context.get(_SAID))
+
+
+@guarded("looking for who asked")
+def _known(context: Context | None) -> Identity | None:
+    if context is None:
+        context = otel_context.get_current()
+    known = said_identity(context)
+    claimed = cast("Identity | None", context.get(_CLAIMED))
+    if claimed is not None:
+        known = claimed if known is None else known.over(claimed)
+    carried = baggage.get_all(context)
+    if carried:  # read here, not when it arrives: most requests have none, and few ask
+        found = _in_baggage(carried)
+        known = found if known is None else known.over(found)
+    return known
+
+
+def _in_baggage(carried: Mapping[str, object]) -> Identity | None:
+    found: dict[str, str] = {}
+    for field, key in configured().baggage:
+        if field not in found and (value := carried.get(key)):
+            found[field] = cast("str", value)  # where it is none, an identity leaves it out
+    return Identity(**found) if found else None

@@ -1,0 +1,42 @@
+"""Who asks, according to the headers of a request; which headers say so is ``PADDLE_OTEL_IDENTITY_HEADERS``.
+
+They are claims of the client, unless a gateway in front of the service sets them and removes the client's own.
+"""
+
+from collections.abc import Callable, Iterable
+
+from paddle_otel.identity.configured import configured
+from paddle_otel.identity.identity import NOBODY, Identity
+
+_ALL_ALIKE = ","
+
+
+def identity_in_headers(values_of: Callable[[str], Iterable[str] | None]) -> Identity:
+    """Return who asks.
+
+    Args:
+        values_of: Returns the values of the header of this name, none or ``None`` where it is not there.
+    """
+    found: dict[str, str] = {}
+    for field, name in configured().headers:
+        if field not in found and (value := _one(values_of(name))):
+            found[field] = value
+    return Identity(**found) if found else NOBODY
+
+
+def _one(values: Iterable[str] | None) -> str | None:
+    """Return one value of several as HTTP and WSGI servers do, so that a client cannot add a second one that wins."""
+    if not values:
+        return None
+    texts = [value for value in values if isinstance(value, str)]  # pyright: ignore[reportUnnecessaryIsInstance] - a carrier of anybody's
+    return _as_written(_ALL_ALIKE.join(texts))
+
+
+def _as_written(value: str) -> str:
+    """Return the text that was sent: WSGI hands on bytes as Latin-1, ASGI as UTF-8, and an id is one id."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value

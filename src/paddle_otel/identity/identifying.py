@@ -1,0 +1,179 @@
+"""Says in a program who it works for."""
+
+import logging
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from opentelemetry import baggage
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+
+from paddle_otel.decorators import Decorator, Observation
+from paddle_otel.decorators.context_part import ContextPart
+from paddle_otel.guard import guard, guarded
+from paddle_otel.identity.configured import configured
+from paddle_otel.identity.current import current_identity, said_identity, with_identity
+from paddle_otel.identity.identity import Identity
+
+_logger: Final = logging.getLogger("paddle_otel")
+
+# Names of this project's own arguments, so that the set cannot grow with traffic.
+_told: Final[set[str]] = set()
+
+
+class identify(Decorator):  # noqa: N801 - used as a statement and as a decorator
+    """Says who the program works for: in a ``with`` or ``async with`` block, or as a decorator in each call.
+
+    What is not said is as around it, so blocks may be nested; what is said inside counts. One object may be used again,
+    and by several threads. Decorated functions may be plain, coroutines, or generators of both kinds. A generator works
+    for whoever it was made for, also where it is read when the request is over; between two of its values nothing of it
+    is in the reader's context. No value makes this raise: what is no text, integer or UUID is logged once and unknown,
+    and what is too long or cannot be shown is replaced (:mod:`paddle_otel.identity.values`).
+
+    Args:
+        request: The request, as it arrived at the service.
+        session: The conversation it belongs to.
+        user: The person or program that asked.
+        tenant: The customer or team that pays for it.
+        propagate: Whether services that are called from here are told, too: by W3C baggage, which instrumented HTTP and
+            gRPC clients send along, to whomever they call. What baggage says already is kept in step in any case.
+    """
+
+    def __init__(
+        self,
+        *,
+        request: str | int | UUID | None = None,
+        session: str | int | UUID | None = None,
+        user: str | int | UUID | None = None,
+        tenant: str | int | UUID | None = None,
+        propagate: bool = False,
+    ) -> None:
+        self._said: Final = Identity(
+            _text("request", request), _text("session", session), _text("user", user), _text("tenant", tenant)
+        )
+        self._propagate: Final = propagate is True
+
+    def start(self, *, streams: bool) -> Observation | None:  # noqa: ARG002 - a generator is identified as a call is
+        """Prepare to say it in one block or call; never raises."""
+        return self._identified(self._said)
+
+    def starter(self) -> Callable[[], Observation | None]:
+        """Return what prepares to say it in a generator: on behalf of whoever it was made for, wherever it is read."""
+        return partial(self._identified, self._said.over(current_identity()))
+
+    def __enter__(self) -> Identity:
+        """Begin a block."""
+        identified = self._identified(self._said)
+        if identified is not None:
+            identified.enter()
+            _open.set(_Open(self, identified, _open.get()))
+        return current_identity()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End it; what was raised goes on."""
+        opened = _open.get()
+        while opened is not None and opened.by is not self:
+            opened = opened.around
+        if opened is not None:  # else it was entered in another context, of which nothing is here
+            _open.set(opened.around)
+            opened.identified.leave()
+
+    async def __aenter__(self) -> Identity:
+        """Begin a block of a coroutine."""
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """End it; what was raised goes on."""
+        self.__exit__(kind, error, traceback)
+
+    @guarded("saying who asked")
+    def _identified(self, said: Identity) -> "_Identified":
+        around = otel_context.get_current()
+        context = with_identity(said.over(said_identity(around)), around)
+        return _Identified(ContextPart(_with_baggage(context, said, propagate=self._propagate), around))
+
+
+class _Identified:
+    """One block or call in which it is said."""
+
+    __slots__ = ("_part",)
+
+    def __init__(self, part: ContextPart) -> None:
+        self._part = part
+
+    @guarded("beginning to say who asked")
+    def enter(self) -> None:
+        self._part.enter()
+
+    @guarded("ending to say who asked")
+    def leave(self) -> None:
+        self._part.leave()
+
+    def gave(self, value: Any) -> None:
+        """Nothing: it is the same for each value."""
+
+    def finished(self) -> None:
+        """Nothing: it has been left."""
+
+    def closed(self) -> None:
+        """Nothing: it has been left."""
+
+    def failed(self, error: BaseException) -> None:
+        """Nothing: it has been left."""
+
+
+class _Open(NamedTuple):
+    """A block that goes on in this thread or task.
+
+    Attributes:
+        by: What opened it.
+        identified: Its block.
+        around: The one that it is inside of.
+    """
+
+    by: identify
+    identified: _Identified
+    around: "_Open | None"
+
+
+_open: Final[ContextVar[_Open | None]] = ContextVar("paddle_otel_identify", default=None)
+
+
+def _with_baggage(context: Context, said: Identity, *, propagate: bool) -> Context:
+    carried = baggage.get_all(context)
+    if not propagate and not carried:
+        return context
+    identity = current_identity(context) if propagate else said
+    for field, key in dict(configured().baggage).items():
+        value: str | None = getattr(identity, field)
+        if value is not None and (propagate or key in carried):
+            context = baggage.set_baggage(key, value, context)
+    return context
+
+
+def _text(field: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    with guard("reading an id that a program says"):
+        if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+            return str(value)
+    if field not in _told:
+        _told.add(field)
+        with guard("logging an id that is none"):
+            _logger.warning(
+                "paddle_otel.identity: identify(%s=...) is left out: text is expected. This is logged once.", field
+            )
+    return None
+
+
+def forget_misuse() -> None:
+    """Forget what was logged, so that it is logged again (for tests)."""
+    _told.clear()

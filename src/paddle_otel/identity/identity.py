@@ -1,0 +1,76 @@
+"""The identity of whoever asked for something."""
+
+from functools import cached_property
+from types import MappingProxyType
+from typing import Final
+
+from opentelemetry.util.types import AttributeValue
+
+from paddle_otel.conventions import attributes as a
+from paddle_otel.identity.values import known_id
+
+_ATTRIBUTES: Final = (
+    ("request", a.PADDLE_REQUEST_ID),
+    ("session", a.GEN_AI_CONVERSATION_ID),
+    ("user", a.ENDUSER_ID),
+    ("tenant", a.PADDLE_TENANT_ID),
+)
+FIELDS: Final = tuple(field for field, _ in _ATTRIBUTES)
+"""What an identity consists of."""
+
+
+class Identity:
+    """Who asked; ``None`` is unknown. Not changed once it is made; values are as :mod:`~.values` lets them be.
+
+    Args:
+        request: The request, as it arrived at the service.
+        session: The conversation it belongs to.
+        user: The person or program that asked.
+        tenant: The customer or team that pays for it.
+    """
+
+    def __init__(
+        self,
+        request: str | None = None,
+        session: str | None = None,
+        user: str | None = None,
+        tenant: str | None = None,
+    ) -> None:
+        self.request = None if request is None else known_id(request)
+        self.session = None if session is None else known_id(session)
+        self.user = None if user is None else known_id(user)
+        self.tenant = None if tenant is None else known_id(tenant)
+
+    @cached_property
+    def attributes(self) -> "MappingProxyType[str, AttributeValue]":
+        """What is known, as attributes of spans and events."""
+        found = {key: getattr(self, name) for name, key in _ATTRIBUTES}
+        return MappingProxyType({key: value for key, value in found.items() if value is not None})
+
+    def over(self, other: "Identity | None") -> "Identity":
+        """Return what this one knows, and of the rest what another one knows."""
+        if other is None:
+            return self
+        merged = Identity()
+        merged.request = self.request or other.request
+        merged.session = self.session or other.session
+        merged.user = self.user or other.user
+        merged.tenant = self.tenant or other.tenant
+        return merged
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        known = (f"{field}={value!r}" for field, value in zip(FIELDS, self._values(), strict=True) if value is not None)
+        return f"Identity({', '.join(known)})"
+
+    def _values(self) -> tuple[str | None, ...]:
+        return self.request, self.session, self.user, self.tenant
+
+
+NOBODY: Final = Identity()
+"""Nothing is known."""

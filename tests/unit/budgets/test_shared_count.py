@@ -1,0 +1,164 @@
+"""What a process may use of a shared account without asking, and what it reports."""
+
+import itertools
+import time
+
+import pytest
+
+from backends.redis import Redis
+from paddle_otel.budgets.budget import Window
+from paddle_otel.budgets.ledger import Account
+from paddle_otel.budgets.shared_connection import Connection
+from paddle_otel.budgets.shared_count import Count
+from paddle_otel.budgets.shared_script import Answer, Question
+
+NOW = 1_000_000.0
+MINUTE = Window("fixed", 60)
+SLIDING = Window("sliding", 60)
+_numbers = itertools.count()
+
+
+def count_of(window: Window) -> Count:
+    """Return a count of which Redis has said that the bucket is number 100 and lasts for another 30 s."""
+    count = Count(Account("test", "tenant", f"{time.time_ns()}-{next(_numbers)}", window))
+    count.requests = 1
+    count.touched = NOW
+    count.begin_limit(1000)
+    question = count.question(NOW)
+    assert (question.bucket, question.used) == (-1, 0)
+    assert count.hear(1, question, Answer(100, 0, 0, 0, 0, 30_000), NOW)
+    return count
+
+
+def granted(count: Count, tokens: int, now: float = NOW) -> None:
+    """Let Redis set tokens aside."""
+    question = count.question(now)
+    assert count.hear(count.asked, question, Answer(100, tokens, 0, 0, 0, 30_000), now)
+
+
+def test_what_is_given_back_is_not_used_meanwhile() -> None:
+    """From the question on somebody else may have it."""
+    count = count_of(MINUTE)
+    granted(count, 50)
+    assert count.take_granted(10, 1000, NOW)
+    count.requests = 0
+    question = count.question(NOW)
+    assert (question.used, question.keep, question.hold) == (10, 0, 0)
+    assert not count.take_granted(1, 1000, NOW)
+
+
+def test_what_is_held_stays_usable_while_it_is_asked_for_more() -> None:
+    """Redis keeps it; what is used between question and answer is taken from it."""
+    count = count_of(MINUTE)
+    granted(count, 50)
+    question = count.question(NOW)
+    assert question.keep == 50
+    assert count.take_granted(30, 1000, NOW)
+    assert count.hear(count.asked, question, Answer(100, 60, 0, 0, 0, 30_000), NOW)
+    assert count.pool == 30
+    assert not count.take_granted(31, 1000, NOW)
+
+
+def test_nothing_is_taken_of_a_bucket_that_is_over() -> None:
+    """What was set aside was of the old one."""
+    count = count_of(MINUTE)
+    granted(count, 50)
+    assert count.take_granted(1, 1000, NOW + 29)
+    assert not count.take_granted(1, 1000, NOW + 30)
+
+
+def test_a_bucket_that_ends_unasked_is_reported_later() -> None:
+    """With its number, as the new one is."""
+    count = count_of(MINUTE)
+    count.add(7, NOW)
+    count.add(5, NOW + 31)
+    assert count.taken(True, NOW + 31) == (True, 5, 101)
+    question = count.question(NOW + 31)
+    assert (question.bucket, question.used, question.earlier) == (101, 5, ((100, 7),))
+    count.give_back(3, 100)
+    assert count.question(NOW + 31).earlier == ((100, 4),)
+    count.give_back(30, 100)
+    assert count.question(NOW + 31).earlier == ((100, 0),)
+
+
+def test_redis_says_that_a_bucket_is_over() -> None:
+    """What was used after the question is counted in the new one."""
+    count = count_of(MINUTE)
+    count.add(7, NOW)
+    question = count.question(NOW)
+    count.add(2, NOW)
+    assert count.hear(count.asked, question, Answer(101, 20, 3, 1, 0, 60_000), NOW)
+    assert count.taken(True, NOW) == (True, 5, 101)
+    assert count.question(NOW).earlier == ((100, 7),)
+    assert count.pool == 18
+
+
+def test_an_answer_about_a_bucket_that_is_over_is_not_used() -> None:
+    """It is asked again."""
+    count = count_of(MINUTE)
+    question = count.question(NOW)
+    count.add(1, NOW + 31)
+    assert not count.hear(count.asked, question, Answer(100, 500, 0, 0, 0, 1), NOW + 31)
+    assert count.pool == 0
+    assert count.answered == 1
+
+
+def test_only_buckets_that_may_still_count_are_kept() -> None:
+    """After an outage of hours."""
+    count = count_of(SLIDING)
+    for minute in range(100):
+        count.add(1, NOW + 60 * minute)
+    assert [number for number, _ in count.question(NOW + 60 * 99).earlier] == [197, 198]
+    assert count.weighted(NOW + 60 * 99) == 1 + 1
+
+
+def test_before_redis_has_answered_the_clock_of_the_machine_numbers_the_buckets() -> None:
+    """Then its number takes the place of that, also for what is over."""
+    count = Count(Account("test", "tenant", "t", MINUTE))
+    now = time.monotonic()
+    count.add(4, now)
+    count.add(6, now + 60)
+    here = int(time.time() / 60)
+    assert count.taken(True, now + 60).bucket - here in {1, 2}
+    question = count.question(now + 60)
+    assert (question.bucket, question.used, question.earlier) == (-1, 0, ())
+    assert not count.hear(1, question, Answer(500, 0, 0, 0, 0, 60_000), now + 60)
+    following = count.question(now + 60)
+    assert (following.bucket, following.used, following.earlier) == (500, 6, ((499, 4),))
+
+
+@pytest.mark.parametrize(("held", "tokens"), [(0, 10), (8, 6)])
+def test_while_an_answer_is_late_a_share_of_what_was_left_is_used(held: int, tokens: int) -> None:
+    """A 16th, or one step where nobody else holds any."""
+    count = count_of(Window())
+    count.limit = 118
+    question = count.question(NOW)
+    count.hear(count.asked, question, Answer(0, 0, 10, held, 0, 0), NOW)
+    assert count.left == 108 - held
+    assert sum(count.take_late(1, NOW) for _ in range(100)) == (108 - held) // 16
+    big = count_of(Window())
+    big.limit = 20
+    big.hear(2, big.question(NOW), Answer(0, 0, 5, held, 0, 0), NOW)
+    assert big.take_late(tokens, NOW) is (held == 0)
+    assert not big.take_late(tokens, NOW)
+
+
+def test_a_clock_of_redis_that_goes_back_opens_no_window_again(redis: Redis) -> None:
+    """The bucket that a process has seen stays for as long; who is two ahead has a wrong number."""
+    of = Account("test", "tenant", f"{time.time_ns()}", MINUTE)
+    connection = Connection(redis.address)
+
+    def ask(bucket: int) -> Answer:
+        question = Question(of.subject, "fixed", 60, 100, "me", bucket, 100, 0, 10, 10, leaves=False, earlier=())
+        (answer,) = connection.ask([question])
+        assert isinstance(answer, Answer)
+        return answer
+
+    here = ask(-1)
+    assert here.granted == 0
+    ahead = ask(here.bucket + 1)
+    assert ahead.bucket - here.bucket == 1
+    assert ahead.granted == 0
+    assert ahead.milliseconds > 60_000
+    assert ask(here.bucket + 7).bucket - here.bucket in {0, 1}
+    connection.close()
