@@ -72,6 +72,9 @@ def test_on_a_gpu(
         "paddle.gpu.energy": 100.0 * streamer.samples,
         "paddle.gpu.energy.method": "exclusive",
         "paddle.gpu.sampled_duration": float(streamer.samples),
+        "paddle.gpu.time": 0.75 * streamer.samples,
+        "paddle.gpu.tokens_per_second": 8 / (0.75 * streamer.samples),
+        "paddle.gpu.energy_per_token": 100.0 * streamer.samples / 8,
     }
 
 
