@@ -37,7 +37,8 @@ UNCHANGED: Final = {
 
 def telemetry_on(recorder: Recorder, settings: Settings | None = None) -> Telemetry:
     """Return a telemetry that reports to a recorder."""
-    return telemetry_to(recorder.tracer_provider, recorder.meter_provider, settings)
+    providers = recorder.tracer_provider, recorder.meter_provider
+    return Telemetry(SCOPE, *providers, settings or Settings(), recorder.logger_provider)
 
 
 def telemetry_to(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
+from paddle_otel.decorators.generators import Refused, begun
 from paddle_otel.guard import guarded
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.prediction import Prediction, inside_model_call
@@ -48,7 +49,7 @@ class ForwardWrapper:
         """Observe the outermost call of this thread or task; models that it calls are part of it."""
         if current_generation() is not None or self._inside.get() or self._handlers.telemetry.is_idle():
             return wrapped(*args, **kwargs)
-        forward = self._start(instance, args, kwargs)
+        forward = begun(self._start(instance, args, kwargs))
         # Also around a call that is not reported: no model inside it may be taken for the outermost one.
         token = self._inside.set(True)
         try:
@@ -67,7 +68,7 @@ class ForwardWrapper:
         return instance
 
     @guarded("reading the arguments of a model")
-    def _start(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Forward | None":
+    def _start(self, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "_Forward | Refused | None":
         model = self._model(instance)
         if not _is_prediction(model) or not reports_requests(model):
             return None
@@ -76,7 +77,10 @@ class ForwardWrapper:
         inputs = named_inputs(known.parameter_names(model, self._method), args, kwargs)
         reader = ForwardReader(inputs, self._handlers.prompts, embeddings=embeddings)
         prediction = self._handlers.predictions.start(known.predicted(model, embeddings=embeddings))
-        return None if prediction is None else _Forward(prediction, reader)
+        if prediction is None:
+            return None
+        refusal = prediction.refuse()
+        return _Forward(prediction, reader) if refusal is None else Refused(refusal)
 
 
 class AdapterWrapper(ForwardWrapper):

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
+from functools import partial
 from typing import Final
 
 from opentelemetry import context as otel_context
@@ -19,11 +20,11 @@ from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.hardware.resource_use_ratios import ratios
 from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.errors import error_type
-from paddle_otel.operations.generation_budget import GenerationBudget
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
 from paddle_otel.operations.generation_report import GenerationEnd, span_attributes, start_attributes, usage_facts
 from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
+from paddle_otel.operations.operation_budget import OperationBudget, generation_spender
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_usage
@@ -97,7 +98,9 @@ class Generation:
         self._inside = self._context
         metrics.started(self)
         # Last: what fails before this has taken no tokens that nobody would give back.
-        self._budget: Final = GenerationBudget(self.identity, request, telemetry, self._context)
+        self._budget: Final = OperationBudget(
+            partial(generation_spender, self.identity, request), telemetry, self._context
+        )
         self.has_budget: Final = self._budget.applies
 
     @classmethod

@@ -2,12 +2,16 @@
 
 import os
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 from opentelemetry.trace import Status, StatusCode
 
+from paddle_otel.budgets import BudgetExceeded
 from paddle_otel.conventions import attributes as a
+from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.identity import current_identity
 from paddle_otel.operations.errors import error_type
@@ -16,7 +20,8 @@ from paddle_otel.operations.observe_calls import Observer
 from paddle_otel.operations.observe_current_span import CurrentSpan
 from paddle_otel.operations.observe_reporting import Reporting, reporting
 from paddle_otel.operations.observe_values import model_name, refuse_function, text, whole_number
-from paddle_otel.operations.prediction import PredictedModel, PredictionFacts
+from paddle_otel.operations.operation_budget import count_read_tokens
+from paddle_otel.operations.prediction import PredictedModel, PredictionFacts, embeddings_budget
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.usage import emit_prediction_usage
 
@@ -86,7 +91,7 @@ class observe_prediction(Observer[ObservedPrediction]):  # noqa: N801 - used as 
         self._embeddings = embeddings
 
     @guarded("starting a prediction that a program reports")
-    def start(self, *, streams: bool) -> "_Observation | None":  # noqa: ARG002 - a generator of results is the same
+    def start(self, *, streams: bool) -> "_Observation | Refused | None":  # noqa: ARG002 - a generator of results is the same
         """Start to observe one prediction, ``None`` where nothing is to be reported."""
         to = reporting()
         if to is None:
@@ -99,13 +104,16 @@ class observe_prediction(Observer[ObservedPrediction]):  # noqa: N801 - used as 
         )
         rows = whole_number("batch_size", self._batch_size)
         tokens = whole_number("input_tokens", self._input_tokens)
-        return _Observation(to, model, ObservedPrediction(rows, tokens, is_observed=True))
+        observation = _Observation(to, model, ObservedPrediction(rows, tokens, is_observed=True))
+        refusal = observation.refuse()
+        return observation if refusal is None else Refused(refusal)
 
 
 class _Observation:
     """One prediction that is being observed."""
 
     __slots__ = (
+        "_budget",
         "_caller_context",
         "_current",
         "_identity",
@@ -127,6 +135,7 @@ class _Observation:
         self._process = os.getpid()
         self._caller_context = otel_context.get_current()
         self._identity = current_identity(self._caller_context)
+        self._budget = embeddings_budget(model, to.telemetry, self._identity)
         is_outermost = current_generation() is None
         # Inside a generation the GPU's use is the generation's.
         self._use: Use | None = self._begin_use() if is_outermost else None
@@ -147,6 +156,15 @@ class _Observation:
             attributes={**self._model.attributes, **self._identity.attributes},
             start_time=self._start_unix_ns,
         )
+
+    def refuse(self) -> Callable[[], BudgetExceeded] | None:
+        """End it where a budget refuses it, before the program's code runs; returns what makes the exception."""
+        refusal = None if self._budget is None else self._budget.refusal()
+        if refusal is not None:
+            self._left_ns = time.perf_counter_ns()
+            self.handle = ObservedPrediction(None, 0, is_observed=True)  # the model was not run
+            self._end(refusal())
+        return refusal
 
     @guarded("entering a prediction that a program reports")
     def enter(self) -> None:
@@ -174,6 +192,12 @@ class _Observation:
     def failed(self, error: BaseException) -> None:
         self._end(error)
 
+    def _spend(self, tokens: int | None, context: Context) -> None:
+        if self._budget is not None:
+            self._budget.end(tokens, 0)
+        elif tokens is not None:
+            count_read_tokens(self._identity, self._model.name, tokens, self._to.telemetry, context)
+
     @guarded("ending a prediction that a program reports")
     def _end(self, raised: BaseException | None) -> None:
         if os.getpid() != self._process:
@@ -185,6 +209,8 @@ class _Observation:
         # In its own guard: broken instruments cost metrics, not spans.
         with guard("recording the metrics of a prediction that a program reports"):
             self._to.predictions.record(self._model, facts, seconds, error, self._identity)
+        context = self._caller_context if self._current is None else self._current.context
+        self._spend(facts.input_tokens, context)
         if facts.input_tokens is not None:
             emit_prediction_usage(
                 self._to.telemetry,
@@ -195,7 +221,7 @@ class _Observation:
                 seconds=seconds,
                 error=error,
                 used=used,
-                context=self._caller_context if self._current is None else self._current.context,
+                context=context,
             )
         if self._current is None:
             return

@@ -5,7 +5,7 @@ below a span that is recorded or when the run took long (``PADDLE_OTEL_PREDICTIO
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
@@ -16,6 +16,8 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.activity import ACTIVITY, PREDICT
+from paddle_otel.budgets import BUDGETS, BudgetExceeded
+from paddle_otel.budgets.spending import Spender
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
@@ -26,6 +28,7 @@ from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.meters import Meters
+from paddle_otel.operations.operation_budget import OperationBudget, count_read_tokens
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_prediction_usage
@@ -114,6 +117,39 @@ class PredictionReader(Protocol):
         ...
 
 
+class _NothingRead:
+    """Of a prediction whose model was not run: it was given no tokens."""
+
+    @staticmethod
+    def facts() -> PredictionFacts:
+        return PredictionFacts(input_tokens=0)
+
+    @staticmethod
+    def span_attributes() -> Mapping[str, AttributeValue]:
+        return _NO_ATTRIBUTES
+
+
+_NOTHING_READ: Final = _NothingRead()
+
+
+def embeddings_budget(
+    model: PredictedModel, telemetry: Telemetry, identity: Identity | None = None
+) -> OperationBudget | None:
+    """Ask the budgets whether a model may make embeddings.
+
+    Args:
+        model: The model.
+        telemetry: Where events of budgets go.
+        identity: Who asked, where that is not who this code works for now.
+
+    Returns:
+        What they say; ``None`` for a model that makes none: nobody knows before the run whether it reads tokens.
+    """
+    if not model.embeddings:
+        return None
+    return OperationBudget(lambda: Spender(identity or current_identity(), model.name, None, 0), telemetry, None)
+
+
 class PredictionMetrics:
     """The instruments of predictions.
 
@@ -181,12 +217,13 @@ class Prediction:
         model: What predicts.
     """
 
-    __slots__ = ("_is_activity", "_model", "_predictions", "_start_ns", "_use")
+    __slots__ = ("_budget", "_is_activity", "_model", "_predictions", "_start_ns", "_use")
 
     def __init__(self, predictions: Predictions, model: PredictedModel) -> None:
         self._predictions = predictions
         self._model = model
         self._use: Use | None = None
+        self._budget = embeddings_budget(model, predictions.telemetry) if BUDGETS.is_active else None
         self._is_activity = ACTIVITY.is_watched and current_generation() is None
         if self._is_activity:
             ACTIVITY.begin(PREDICT)
@@ -194,6 +231,17 @@ class Prediction:
         if RESOURCE_USE.is_told and model.device not in _NO_GPU and current_generation() is None:
             self._use = attempt("beginning the resource use of a prediction", RESOURCE_USE.begin, model.device)
         self._start_ns = time.perf_counter_ns()
+
+    def refuse(self) -> Callable[[], BudgetExceeded] | None:
+        """End the prediction where a budget refuses it, before the model runs: embeddings only.
+
+        Returns:
+            What makes the exception to raise; ``None`` where it may run.
+        """
+        refusal = None if self._budget is None else self._budget.refusal()
+        if refusal is not None:
+            self._end(time.perf_counter_ns(), _NOTHING_READ, error_type(refusal()))
+        return refusal
 
     def finish(self, reader: PredictionReader) -> None:
         """End a prediction that returned.
@@ -223,6 +271,8 @@ class Prediction:
         record, seconds = self._predictions.metrics.record, elapsed_ns / 1e9
         attempt("recording the metrics of a prediction", record, self._model, facts, seconds, error)
         context = self._write_span(end_ns, facts, used, error, reader) if self._is_span_due(elapsed_ns) else None
+        if BUDGETS.is_active:
+            self._spend(facts.input_tokens, context)
         if facts.input_tokens is not None:
             emit_prediction_usage(
                 self._predictions.telemetry,
@@ -235,6 +285,12 @@ class Prediction:
                 used=used,
                 context=context,
             )
+
+    def _spend(self, tokens: int | None, context: Context | None) -> None:
+        if self._budget is not None:
+            self._budget.end(tokens, 0)
+        elif tokens is not None:
+            count_read_tokens(current_identity(), self._model.name, tokens, self._predictions.telemetry, context)
 
     @staticmethod
     def _end_use(use: Use) -> Mapping[str, AttributeValue]:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 import stacks
+from budgeted import budget, used
 from library.expected import Prompts, attributes_of
+from paddle_otel.budgets import BudgetExceeded
 from recording import Recorder
 
 SIZES = {"num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 16, "hidden_size": 32}
@@ -144,3 +146,17 @@ def test_features_are_the_same(
     instrumentor.uninstrument()
     assert recorder.point("paddle.prediction.duration").count == 2
     assert all(kind.__dict__[name] is method for name, method in methods.items())
+
+
+def test_a_budget_refuses_embeddings(observed: Recorder, stack: stacks.Stack, paddle: Any, prompts: Prompts) -> None:
+    """Before the model is called; a model of which nobody knows that it makes embeddings is counted only."""
+    texts, bare = clip(stack, paddle), ernie(stack, paddle)
+    with budget(8, "refuse", scope="process", counts="input") as name:
+        bare(**prompts.both)
+        bare(**prompts.both)
+        assert used(name) == 16
+        with pytest.raises(BudgetExceeded):
+            texts.get_text_features(**prompts.both)
+    assert texts.get_text_features(**prompts.both).shape == [2, PROJECTION]
+    usage = [dict(event.attributes or {}) for event in observed.events("paddle.usage")]
+    assert [one["gen_ai.usage.input_tokens"] for one in usage] == [8, 8, 0, 8]

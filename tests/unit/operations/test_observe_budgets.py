@@ -353,11 +353,35 @@ def test_an_observer_that_was_refused_may_be_entered_again(globally: Recorder) -
     assert len(globally.spans(NAME)) == 2
 
 
-def test_predictions_are_not_refused(globally: Recorder) -> None:
-    """A budget is for tokens that are generated."""
-    with budget(0, "stop", "refuse"), observe_prediction("m", input_tokens=5):
-        pass
-    assert globally.points("paddle.prediction.duration") != [] or globally.spans()
+def test_predictions_are_counted_and_not_refused(globally: Recorder) -> None:
+    """Whether one reads tokens is known at its end only."""
+    with budget(0, "stop", "refuse", scope="process", counts="input") as name:
+        with observe_prediction("m", input_tokens=5):
+            pass
+        assert used(name) == 5
+    assert globally.point("paddle.prediction.duration").count == 1
+
+
+def test_embeddings_are_refused_before_the_block(globally: Recorder) -> None:
+    """One that still had tokens left goes on to its end, the next one does not begin."""
+    ran: list[int] = []
+
+    @observe_prediction("bge", input_tokens=5, embeddings=True)
+    def embed() -> None:
+        ran.append(1)
+
+    with budget(4, "refuse", scope="process", counts="input") as name:
+        embed()
+        with pytest.raises(BudgetExceeded) as caught:
+            embed()
+        assert (caught.value.budget, caught.value.used, used(name)) == (name, 5, 5)
+    embed()
+    assert len(ran) == 2
+    assert nothing_is_current()
+    first, refused, last = (dict(span.attributes or {}) for span in globally.spans("embeddings bge"))
+    assert refused["error.type"] == "paddle_otel.budgets.BudgetExceeded"
+    assert [one.get("gen_ai.usage.input_tokens") for one in (first, refused, last)] == [5, 0, 5]
+    assert globally.point("paddle.tokens").value == 10
 
 
 class Broken:

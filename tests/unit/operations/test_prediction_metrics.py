@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from budgeted import budget, used
 from forked import in_child
 from observed import INPUT, telemetry_on
 from paddle_otel.conventions import attributes as a
@@ -134,6 +135,37 @@ def test_embeddings_are_a_genai_operation(recorder: Recorder, predictions: Predi
     assert duration.value == recorder.point("paddle.prediction.duration").value
     usage = recorder.point("gen_ai.client.token.usage")
     assert (dict(usage.attributes), usage.value) == ({**labels, "gen_ai.token.type": "input"}, 9)
+    assert recorder.point("paddle.tokens").value == 9
+
+
+def test_tokens_are_counted_on_budgets(predictions: Predictions) -> None:
+    """A budget for input counts what was read, and refuses no prediction; one for output alone does not apply."""
+    with (
+        budget(0, "refuse", scope="process", counts="input") as read,
+        budget(0, "refuse", scope="process", counts="output") as written,
+    ):
+        prediction = start(predictions)
+        assert prediction.refuse() is None
+        prediction.finish(Read(PredictionFacts(input_tokens=9)))
+        start(predictions).finish(Read(PredictionFacts(batch_size=3)))
+        assert (used(read), used(written)) == (9, None)
+
+
+def test_embeddings_are_refused(recorder: Recorder, predictions: Predictions) -> None:
+    """Once a budget for input is used up: the duration tells of it, and the usage event of no token."""
+    model = PredictedModel("bge", a.KIND_PRETRAINED_MODEL, embeddings=True)
+    with budget(9, "refuse", scope="process", counts="input") as name:
+        prediction = start(predictions, model)
+        assert prediction.refuse() is None
+        prediction.finish(Read(PredictionFacts(input_tokens=9)))
+        refusal = start(predictions, model).refuse()
+        assert refusal is not None
+        assert (refusal().budget, used(name)) == (name, 9)
+    error = "paddle_otel.budgets.BudgetExceeded"
+    assert recorder.point("paddle.prediction.duration", error__type=error).count == 1
+    served, refused = (dict(event.attributes or {}) for event in recorder.events("paddle.usage"))
+    assert (served["gen_ai.usage.input_tokens"], "error.type" in served) == (9, False)
+    assert (refused["gen_ai.usage.input_tokens"], refused["error.type"]) == (0, error)
     assert recorder.point("paddle.tokens").value == 9
 
 

@@ -1,4 +1,4 @@
-"""What the budgets say of one generation, so that none of their trouble reaches it."""
+"""What the budgets say of one operation, so that none of their trouble reaches it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,24 +13,22 @@ from paddle_otel.operations.generation_facts import GenerationRequest
 from paddle_otel.operations.telemetry import Telemetry
 
 
-class GenerationBudget:
-    """The budgets that apply to a generation; where none does, it answers that all is well.
+class OperationBudget:
+    """The budgets that apply to an operation; where none does, it answers that all is well.
 
     Args:
-        identity: Who asked.
-        request: What is known before the call.
+        spender: Makes known who is about to spend; only called where there is any budget.
         telemetry: Where events of budgets go.
-        context: The context with the generation's span, so that they are found from it.
+        context: The context with the operation's span, so that they are found from it; ``None`` for the current one.
     """
 
     __slots__ = ("_has_ended", "_spending", "stopped_by")
 
-    def __init__(self, identity: Identity, request: GenerationRequest, telemetry: Telemetry, context: Context) -> None:
+    def __init__(self, spender: Callable[[], Spender], telemetry: Telemetry, context: Context | None) -> None:
         self._spending: Spending | None = None
         if BUDGETS.is_active:
-            step = request.sequences or 1  # the least that it can be, where it is not known
-            spender = Spender(identity, request.model, request.input_tokens, step, request.decides_alone)
-            self._spending = attempt("asking the budgets of a generation", BUDGETS.begin, spender, telemetry, context)
+            with guard("asking the budgets of an operation"):
+                self._spending = BUDGETS.begin(spender(), telemetry, context)
         self._has_ended = False
         self.stopped_by: str | None = None
         """Name of the budget that refused the request, or said to stop after the latest step."""
@@ -48,7 +46,7 @@ class GenerationBudget:
         spending = self._spending
         if spending is None:
             return None
-        refused = attempt("asking whether a budget refuses a generation", lambda: spending.refusal)
+        refused = attempt("asking whether a budget refuses an operation", lambda: spending.refusal)
         if refused is None:
             return None
         self.stopped_by = refused.budget
@@ -84,5 +82,26 @@ class GenerationBudget:
         if self._spending is None or self._has_ended:
             return
         self._has_ended = True
-        with guard("ending what a generation spends"):
+        with guard("ending what an operation spends"):
             self._spending.end(input_tokens, output_tokens)
+
+
+def generation_spender(identity: Identity, request: GenerationRequest) -> Spender:
+    """Return who spends with a generation."""
+    step = request.sequences or 1  # the least that it can be, where it is not known
+    return Spender(identity, request.model, request.input_tokens, step, request.decides_alone)
+
+
+def count_read_tokens(
+    identity: Identity, model: str | None, tokens: int, telemetry: Telemetry, context: Context | None
+) -> None:
+    """Count what a model has read that writes nothing; nothing is refused or stopped.
+
+    Args:
+        identity: Who asked.
+        model: Name of the model, if known.
+        tokens: Padding excluded.
+        telemetry: Where events of budgets go.
+        context: The context with its span, ``None`` for the current one.
+    """
+    OperationBudget(lambda: Spender(identity, model, None, 0, may_end=False), telemetry, context).end(tokens, 0)
