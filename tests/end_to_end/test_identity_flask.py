@@ -4,12 +4,12 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import pytest
 from flask import Flask, Response
 from opentelemetry import propagate
-from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -18,7 +18,7 @@ from werkzeug.serving import make_server
 from paddle_otel.identity import current_identity, identify, wsgi_request_hook
 from paddle_otel.identity.propagator import IdentityPropagator
 
-_Flask: Any = FlaskInstrumentor  # its parameters have no types
+_Flask: Any = import_module("opentelemetry.instrumentation.flask").FlaskInstrumentor  # it has no types
 CLIENTS = 8
 REQUESTS = 10
 
