@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from paddle_otel.forking import call_undisturbed
-from paddle_otel.guard import guard
+from paddle_otel.guard import attempt, guard
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.sampling.source import Source
 
@@ -251,13 +251,19 @@ class Worker:
     def _run(self) -> None:
         self._close(self._leftovers)
         due = time.monotonic()
-        while self.read_once():
+        while self._goes_on():
             due = next_due(due, self._interval, time.monotonic())
             while self._ending is None and self._wake.wait(due - time.monotonic()):
                 self._wake.clear()
                 due = min(due, time.monotonic() + self._interval)
         if self._ending is Ending.CLOSE:
             self._close(self._slots)
+
+    def _goes_on(self) -> bool:
+        # Memory may be used up for a moment, anywhere in a pass; the next one may succeed.
+        done = attempt("taking a sample", self.read_once)
+        self._inside = None
+        return done is not False
 
     def _close(self, slots: Sequence[Slot]) -> None:
         for slot in slots:

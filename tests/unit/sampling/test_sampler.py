@@ -283,3 +283,23 @@ def test_thread_that_died_is_replaced(sampler: Sampler, source: ScriptedSource) 
     assert eventually(lambda: sampler_threads() == [])
     source.error = None
     assert eventually(sampler.latest)
+
+
+def test_a_pass_that_fails_as_a_whole_is_followed_by_the_next(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Any
+) -> None:
+    """Where there is no memory left for a moment, the thread lives on."""
+    telemetry_trouble.expected = True
+    missing = threading.Event()
+
+    def no_memory(**_: Any) -> Snapshot:
+        missing.set()
+        raise MemoryError
+
+    sampler.start("a", interval=0.02)
+    assert eventually(sampler.latest)
+    with monkeypatch.context() as patched:
+        patched.setattr("paddle_otel.sampling.worker.Snapshot", no_memory)
+        assert missing.wait(10)
+    seen = _latest(sampler) or 0
+    assert eventually(lambda: (_latest(sampler) or 0) > seen + 1)
