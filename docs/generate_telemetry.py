@@ -40,7 +40,6 @@ _IDENTITY = (a.PADDLE_REQUEST_ID, a.GEN_AI_CONVERSATION_ID, a.ENDUSER_ID, a.PADD
 _BUDGET = (
     a.PADDLE_BUDGET_NAME,
     a.PADDLE_BUDGET_SCOPE,
-    a.PADDLE_BUDGET_ACTION,
     a.PADDLE_BUDGET_COUNTS,
     a.PADDLE_BUDGET_WINDOW,
     a.PADDLE_BUDGET_LIMIT,
@@ -73,13 +72,13 @@ _EVENTS = (
         events.BUDGET_EXCEEDED,
         "warn",
         "a token budget is used up",
-        (*_BUDGET, *_IDENTITY),
+        (*_BUDGET, a.PADDLE_BUDGET_ACTION, a.GEN_AI_REQUEST_MODEL, *_IDENTITY),
     ),
     (
         events.BUDGET_THRESHOLD,
         "warn",
         "a token budget has come to the number of tokens at which it warns",
-        (*_BUDGET, a.PADDLE_BUDGET_THRESHOLD, *_IDENTITY),
+        (*_BUDGET, a.PADDLE_BUDGET_THRESHOLD, a.GEN_AI_REQUEST_MODEL, *_IDENTITY),
     ),
     (
         events.MEMORY_PRESSURE,
@@ -87,6 +86,8 @@ _EVENTS = (
         "memory will soon be full, or the requests in flight do not fit: [Memory](memory-and-bottlenecks.md)",
         (
             a.HW_ID,
+            a.HW_NAME,
+            a.PADDLE_DEVICE,
             *(value for name, value in vars(a).items() if name.startswith("PADDLE_MEMORY_")),
         ),
     ),
@@ -96,7 +97,10 @@ _EVENTS = (
         "tokens and GPU time do not fit together",
         (
             a.HW_ID,
+            a.HW_NAME,
+            a.PADDLE_DEVICE,
             a.GEN_AI_REQUEST_MODEL,
+            a.PADDLE_GPU_THROTTLE_REASON,
             *(value for name, value in vars(a).items() if name.startswith("PADDLE_BOTTLENECK_")),
         ),
     ),

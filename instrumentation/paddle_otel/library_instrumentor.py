@@ -73,13 +73,17 @@ class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
     def _handlers(self, providers: dict[str, Any], settings: Settings) -> H:
         tracer_provider = providers.get("tracer_provider")
         logger_provider = providers.get("logger_provider")
-        telemetry = Telemetry(self.scope, tracer_provider, providers.get("meter_provider"), settings, logger_provider)
+        watches_only = providers.get("watches_only") is True
+        meter_provider = providers.get("meter_provider")
+        telemetry = Telemetry(
+            self.scope, tracer_provider, meter_provider, settings, logger_provider, watches_only=watches_only
+        )
         # What the wrappers remember (models' names, say) outlives switching off and on again, as long as its provider.
         try:
             handlers = telemetry.meters.keep(type(self), lambda: self.handlers(telemetry))
         except BaseException:
             telemetry.stop()
             raise
-        handlers.telemetry.use(tracer_provider, settings, logger_provider)
+        handlers.telemetry.use(tracer_provider, settings, logger_provider, watches_only=watches_only)
         self.reporting.add(handlers.telemetry)
         return handlers

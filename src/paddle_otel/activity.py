@@ -88,10 +88,15 @@ class ActivityRecord:
         if self.is_watched:
             self._do(partial(self._change, threading.get_ident(), old, new))
 
-    def end(self, kind: str) -> None:
-        """Something ended: what this thread began last of the kind, else (a generator was handed over) another."""
+    def end(self, kind: str, thread: int | None = None) -> None:
+        """Something ended: what the thread began last of the kind, if that was noted.
+
+        Args:
+            kind: As it was begun.
+            thread: The one that began it, this one unless said.
+        """
         if self.is_watched:
-            self._do(partial(self._end, threading.get_ident(), kind))
+            self._do(partial(self._end, threading.get_ident() if thread is None else thread, kind))
 
     def current(self) -> str | None:
         """Return what this thread is doing, ``None`` when that is nothing, or nobody watches."""
@@ -147,14 +152,13 @@ class ActivityRecord:
 
     def _take(self, thread: int, kind: str) -> bool:
         known = kind if kind in self._seconds else OTHER
-        for one in (thread, *self._busy):
-            stack = self._busy.get(one, [])
-            if known in stack:
-                del stack[len(stack) - 1 - stack[::-1].index(known)]
-                if not stack:
-                    del self._busy[one]
-                return True
-        return False
+        stack = self._busy.get(thread, [])
+        if known not in stack:
+            return False  # it began before anybody watched: what another thread does is another one's
+        del stack[len(stack) - 1 - stack[::-1].index(known)]
+        if not stack:
+            del self._busy[thread]
+        return True
 
     def _settle(self) -> None:
         if not self._watchers:

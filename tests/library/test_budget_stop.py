@@ -162,6 +162,42 @@ def test_the_callers_criteria_are_asked_as_ever(
     assert "paddle.budget.name" not in found
 
 
+def test_the_callers_criteria_see_the_last_step_of_a_budget(
+    observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts
+) -> None:
+    """A program that follows a generation by its criteria misses no token."""
+    seen: list[int] = []
+
+    class Follows:
+        def __call__(self, ids: Any, *_: Any, **__: Any) -> bool:
+            seen.append(int(ids.shape[1]))
+            return False
+
+        def __deepcopy__(self, _: dict[int, Any]) -> "Follows":
+            return self
+
+    criteria = stack.module("generation").StoppingCriteriaList([Follows()])
+    with budget(3):
+        ids, _ = llama.generate(**prompts.first, **NO_END, stopping_criteria=criteria)
+    assert [len(row) for row in rows_of(ids)] == [3]
+    assert seen == [6, 7, 8]
+    assert budget_facts(observed)["gen_ai.response.finish_reasons"] == ("budget",)
+
+
+def test_a_search_that_a_budget_ends_one_step_before_its_limit(
+    observed: Recorder, llama: Any, prompts: Prompts
+) -> None:
+    """The end token behind its beams fills the row up to the limit; the budget ended it all the same."""
+    with budget(3) as name:
+        llama.generate(**prompts.first, **{**NO_END, "max_new_tokens": 4}, **BEAMS)
+    assert budget_facts(observed) == {
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.response.finish_reasons": ("budget",),
+        "paddle.budget.name": name,
+    }
+
+
 def test_a_budget_for_input_ends_nothing(observed: Recorder, llama: Any, prompts: Prompts) -> None:
     """Without a budget that applies, everything is as ever."""
     with budget(100, counts="input"), budget(3, scope="tenant"), budget(3, match={"model": "another"}):

@@ -4,8 +4,11 @@ from importlib.metadata import EntryPoint
 from typing import Any, cast
 
 import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 import stacks
+from budgeted import budget, used
 from library.expected import Prompts, held_by, rows_of
 from paddle_otel.activity import ACTIVITY, BACKWARD, DECODE, FORWARD, IDLE, PREDICT, PREFILL
 from paddle_otel.monitor import GPUMonitor, gpu_monitor
@@ -101,3 +104,28 @@ def test_the_program_switches_on_while_a_monitor_runs(
     llama.generate(**prompts.first, max_new_tokens=1)
     assert len(recorder.spans()) == 2 * first
     instrumentor.uninstrument()
+
+
+def test_a_monitor_puts_no_budget_in_force(llama: Any, prompts: Prompts) -> None:
+    """A program that observes nothing writes as much under a monitor as before."""
+    with budget(3, scope="process") as name, GPUMonitor(interval=60.0):
+        ids, _ = llama.generate(**prompts.first, max_new_tokens=8, eos_token_id=None)
+    assert [len(row) for row in rows_of(ids)] == [8]
+    assert used(name) is None
+
+
+def test_the_programs_own_span_stays_current(llama: Any, prompts: Prompts) -> None:
+    """What it notes on its span while the model writes arrives there."""
+
+    class Noting:
+        def put(self, _: Any) -> None:
+            trace.get_current_span().add_event("put")
+
+        def end(self) -> None:
+            """Nothing is left to do."""
+
+    tracer = TracerProvider().get_tracer("the program")
+    with GPUMonitor(interval=60.0), tracer.start_as_current_span("request") as span:
+        llama.generate(**prompts.first, max_new_tokens=4, eos_token_id=None, streamer=Noting())
+    events: Any = span
+    assert len(events.events) >= 4

@@ -1,6 +1,7 @@
 """What each decode step of one ``generate`` call made, as the ids tell that the library shows to stopping criteria."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from paddle_otel.guard import attempt
@@ -16,7 +17,8 @@ class DecodeSteps:
         generation: The generation that the call is, or is a part of.
         sequences: How many sequences the call returns, if known.
         limit: The most tokens of one sequence, if known.
-        rows: Counts which sequences go on, where that is worth it.
+        rows: Tells which sequences go on, where that can be seen. Of a single one only when there is not enough for
+            another step: the ids are not looked at before.
         is_single: Whether each step makes exactly one token.
     """
 
@@ -45,7 +47,7 @@ class DecodeSteps:
         sequences = arguments.rows * arguments.choices
         if arguments.strategy == "beam_search":  # which beams will be returned is not known before the end
             return cls(generation, sequences, arguments.max_new_tokens)
-        rows = LivingRows(arguments.end_ids) if generation.has_budget and sequences > 1 else None
+        rows = LivingRows(arguments.end_ids) if generation.has_budget else None
         return cls(generation, sequences, arguments.max_new_tokens, rows, is_single=sequences == 1)
 
     @property
@@ -66,15 +68,23 @@ class DecodeSteps:
         if not self._generation.has_budget:
             return self._generation.step(made)
         self._steps += 1
-        upcoming = self._sequences
-        counted = None if self._rows is None else attempt("counting the rows that go on", self._rows.step, ids)
-        if counted is not None:
-            made, upcoming = counted
+        upcoming, has_ended = self._sequences, None
+        if self._is_single:
+            has_ended = partial(self._has_ended, ids)
+        else:
+            made, upcoming = self._counted(ids) or (made, upcoming)
         if self._limit is not None and self._steps >= self._limit:
             upcoming = 0
-        stops = self._generation.step(made, upcoming)
+        stops = self._generation.step(made, upcoming, has_ended)
         self._stopped_after = self._steps if stops else None
         return stops
+
+    def _counted(self, ids: Any) -> tuple[int, int] | None:
+        return None if self._rows is None else attempt("counting the rows that go on", self._rows.step, ids)
+
+    def _has_ended(self, ids: Any) -> bool:
+        counted = self._counted(ids)
+        return counted is not None and counted[1] == 0
 
 
 class LivingRows:

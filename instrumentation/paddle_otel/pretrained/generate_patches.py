@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final
 
 from paddle_otel.guard import attempt, guard, guarded
@@ -45,7 +46,7 @@ class GenerateWrapper:
         call = _ObservedCall.start(self._handlers, self._library, instance, args, kwargs)
         if call is None:
             return _unobserved(wrapped, args, kwargs)
-        _refuse(call.generation, call.arguments)
+        _refuse(call.generation, call.arguments.argument("streamer"))
         args, kwargs, steps = self._probed(args, kwargs, call.generation, call.arguments)
         try:
             result = wrapped(*args, **kwargs)
@@ -84,7 +85,8 @@ class GenerateWrapper:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], generation: Generation, arguments: GenerateArguments
     ) -> tuple[tuple[Any, ...], dict[str, Any], DecodeSteps]:
         steps = attempt("preparing the step probe", DecodeSteps.of, generation, arguments) or DecodeSteps(generation)
-        probed = attempt("adding the step probe", with_probe, self._library, args, kwargs, steps.step)
+        adding = partial(with_probe, self._library, args, kwargs, steps.step, may_stop=generation.has_budget)
+        probed = attempt("adding the step probe", adding)
         return (*((args, kwargs) if probed is None else probed), steps)
 
 
@@ -111,7 +113,7 @@ class OuterGenerateWrapper:
         outer = _OuterCall.start(self._handlers, instance)
         if outer is None:
             return _unobserved(wrapped, args, kwargs)
-        _refuse(outer.generation, None)
+        _refuse(outer.generation, kwargs.get("streamer"))
         token = _waiting_outer.set(outer)
         try:
             result = wrapped(*args, **kwargs)
@@ -124,13 +126,12 @@ class OuterGenerateWrapper:
         return result
 
 
-def _refuse(generation: Generation, arguments: GenerateArguments | None) -> None:
+def _refuse(generation: Generation, streamer: Any) -> None:
     refusal = generation.refuse()
     if refusal is None:
         return
     # Whoever reads an iterating streamer in another thread waits for its end, and no library code runs to say it.
     with guard("ending the streamer of a refused generation"):
-        streamer = None if arguments is None else arguments.argument("streamer")
         if streamer is not None:
             streamer.end()
     raise refusal()

@@ -33,7 +33,9 @@ def generation_response(
         ended = tuple(end and count <= stopped_after for end, count in zip(ended, counts, strict=True))
         counts = tuple(min(count, stopped_after) for count in counts)
     limit = arguments.max_new_tokens
-    full = bool(ids) and limit is not None and len(ids[0]) >= limit
+    # Not the row's length where a budget stopped: the end token that a beam search writes would fill it up.
+    made = stopped_after if stopped_after is not None else len(ids[0]) if ids else 0
+    full = bool(ids) and limit is not None and made >= limit
     # Neither an end token nor the limit: a budget or a stopping criterion of the caller ended it.
     cut = a.FINISH_STOP if stopped_after is None else a.FINISH_BUDGET
     reasons = tuple(a.FINISH_STOP if end else a.FINISH_LENGTH if full else cut for end in ended)

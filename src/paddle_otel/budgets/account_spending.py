@@ -1,5 +1,6 @@
 """What one request spends of one budget."""
 
+from collections.abc import Callable
 from typing import Final
 
 from paddle_otel.budgets.announcing import Announcer, Occasion
@@ -81,18 +82,20 @@ class AccountSpending:
             return None
         if "refuse" in budget.actions:
             self._exceed(budget, taken, "refuse")
-            wait = self._ledger.retry_after(self._account, want or 1, budget.limit)
+            # Where nothing is known of the count, neither is when there is room.
+            wait = None if taken.used is None else self._ledger.retry_after(self._account, want or 1, budget.limit)
             return BudgetExceeded(budget.name, budget.scope, budget.limit, taken.used, wait)
         self._over = True
         self._note(budget, self._ledger.add(self._account, want), want)
         return None
 
-    def step(self, made: int, following: int) -> str | None:
+    def step(self, made: int, following: int, has_ended: Callable[[], bool] | None = None) -> str | None:
         """Count a step, and take the tokens of the next one.
 
         Args:
             made: Output tokens so far.
             following: The most that the next step makes.
+            has_ended: Looks whether the request has ended by itself.
 
         Returns:
             The budget's name if the request is to stop here.
@@ -114,7 +117,7 @@ class AccountSpending:
             return None
         taken = self._ledger.take(self._account, want, budget.limit)
         if not taken.granted:
-            return self._stop(budget, taken)
+            return None if has_ended is not None and has_ended() else self._stop(budget, taken)
         self._note(budget, taken, want)
         return None
 

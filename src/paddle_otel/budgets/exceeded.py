@@ -1,5 +1,7 @@
 """The only exception that this project raises into a program, and only where a budget asks for it."""
 
+import math
+
 
 class BudgetExceeded(RuntimeError):  # noqa: N818 - it states what happened, as PermissionDenied and TimeoutExpired do
     """A budget with the action ``refuse`` is used up: nothing was computed.
@@ -27,7 +29,7 @@ class BudgetExceeded(RuntimeError):  # noqa: N818 - it states what happened, as 
 
     def __str__(self) -> str:
         """Say what happened and what can be done."""
-        when = "" if self.retry_after is None else f" There is room again in {self.retry_after:.0f} s."
+        when = "" if self.retry_after is None else f" There is room again in {math.ceil(self.retry_after)} s."
         if self.used is None:
             return (
                 f"The token budget {self.budget!r} of this {self.scope} cannot be checked, as the shared ledger does "

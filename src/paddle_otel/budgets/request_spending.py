@@ -1,6 +1,6 @@
 """What one request spends of all budgets that are for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from paddle_otel.budgets.account_spending import AccountSpending
 from paddle_otel.budgets.exceeded import BudgetExceeded
@@ -29,9 +29,9 @@ class RequestSpending:
                 return
         self._parts = parts
 
-    def step(self, tokens: int, next_tokens: int | None = None) -> bool:
+    def step(self, tokens: int, next_tokens: int | None = None, has_ended: Callable[[], bool] | None = None) -> bool:
         """Count a step's output tokens, and take those of the next one."""
-        return attempt("asking the budgets at a step", self._step, tokens, next_tokens) or False
+        return attempt("asking the budgets at a step", self._step, tokens, next_tokens, has_ended) or False
 
     def end(self, input_tokens: int | None, output_tokens: int | None) -> None:
         """End the request."""
@@ -40,12 +40,12 @@ class RequestSpending:
             with guard("ending what a request spends"):
                 part.end(input_tokens, self._made if output_tokens is None else output_tokens)
 
-    def _step(self, tokens: int, next_tokens: int | None) -> bool:
+    def _step(self, tokens: int, next_tokens: int | None, has_ended: Callable[[], bool] | None) -> bool:
         self._made = made = self._made + tokens
         following = tokens if next_tokens is None else next_tokens
         stop = False
         for part in self._parts:
-            name = part.step(made, following)
+            name = part.step(made, following, has_ended)
             if name is not None:
                 stop = True
                 self.stopped_by = self.stopped_by or name

@@ -7,7 +7,6 @@ several tokens only if they fit, nor tell a report that arrives twice from two r
 import hashlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlsplit
 
 from paddle_otel.budgets.shared_script import SCRIPT, Answer, Question
 from paddle_otel.forking import import_undisturbed
@@ -89,7 +88,7 @@ class Connection:
             client.redis.close()
 
     def _connect(self) -> _Client:
-        scheme = urlsplit(self._address).scheme
+        scheme = self._address.partition("://")[0]
         if scheme not in (*_SERVERS, *_SENTINELS, *_CLUSTERS):
             raise LedgerError("ConfigurationError", is_final=True)
         library = "valkey" if scheme.startswith("valkey") else "redis"

@@ -78,6 +78,7 @@ class Count:
         "needed",
         "requests",
         "secured",
+        "sought",
         "touched",
         "used",
         "wants_ahead",
@@ -98,6 +99,7 @@ class Count:
         self._id = secrets.token_hex(6)
         self.used = self.secured = self.needed = self.asked = self.answered = self.requests = self.left = 0
         self.heard: float | None = None
+        self.sought: float | None = None
         self.touched = now
         self.answer: threading.Event | None = None
         self.is_queued = self.is_leaving = self.wants_ahead = self._is_told = False
@@ -202,7 +204,8 @@ class Count:
 
     def question(self, now: float) -> Question:
         """Return what to ask and report now."""
-        keep = self.pool
+        keep = min(self.pool, self.needed + MOST_AHEAD)  # not what was set aside for a request that did not fit
+        self.secured = self.used + keep if keep < self.pool else self.secured
         if self.requests == 0 or (now - self.touched > IDLE and not self.needed):
             keep = min(keep, self.needed)
             hold = self.needed

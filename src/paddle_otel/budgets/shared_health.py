@@ -44,7 +44,7 @@ class Health:
     def available(self) -> bool | None:
         """Whether it answers; ``None`` before the first answer."""
         since = self._asking_since
-        if self._is_available and since is not None and time.monotonic() - since > PATIENCE:
+        if since is not None and time.monotonic() - since > PATIENCE:
             return False
         return self._is_available
 
@@ -67,8 +67,8 @@ class Health:
         """Note that it is asked now."""
         self._asking_since = time.monotonic()
 
-    def answered(self) -> None:
-        """Note that it has answered."""
+    def answered(self) -> bool:
+        """Note that it has answered; return whether it could not be asked before, and may have lost its data."""
         self._asking_since = None
         self._failures = 0
         was, self._is_available = self._is_available, True
@@ -77,6 +77,7 @@ class Health:
                 "The shared ledger of token budgets at %s answers again; what was counted meanwhile is added to it.",
                 self._host,
             )
+        return was is False
 
     def failed(self, error: LedgerError) -> float:
         """Note that it could not be asked.
@@ -119,5 +120,8 @@ class Health:
 
 def host(address: str) -> str:
     """Return the hosts of an address, without user and password; they may stand on either side of a slip of the pen."""
-    place = urlsplit(address).netloc.rpartition("@")[2] if "://" in address else ""
+    try:
+        place = urlsplit(address).netloc.rpartition("@")[2] if "://" in address else ""
+    except ValueError:  # of a bracket that is not closed
+        place = ""
     return place or "the address that is set"

@@ -6,13 +6,14 @@ a thread of its own asks for more between the steps. What is left over goes back
 
 import atexit
 import itertools
+import sys
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 
 from paddle_otel.budgets.ledger import Account, Taken
 from paddle_otel.budgets.shared_connection import Connection
-from paddle_otel.budgets.shared_count import Count
+from paddle_otel.budgets.shared_count import IDLE, MOST_AHEAD, Count
 from paddle_otel.budgets.shared_health import Health
 from paddle_otel.budgets.shared_worker import Worker
 from paddle_otel.forking import call_in_forked_child
@@ -126,7 +127,7 @@ class SharedLedger:
             with count.lock:
                 if count.requests > 0:  # not where this began before a fork
                     count.requests -= 1
-                if count.requests == 0 and count.pool:
+                if count.requests == 0 and (count.pool or not count.is_reported):
                     self._tell(count)
 
     def shut(self) -> None:
@@ -147,6 +148,24 @@ class SharedLedger:
         """Begin as a process that has used nothing; the thread and the connection are the parent's."""
         self._make_anew()
         self.health.begin_anew()
+        # A child of multiprocessing ends without what atexit knows; it forgets its own list right after the fork.
+        multiprocessing: Any = sys.modules.get("multiprocessing.util")
+        if multiprocessing is not None:
+
+            def shut_at_its_end(ledger: SharedLedger) -> None:
+                multiprocessing.Finalize(ledger, ledger.shut, exitpriority=0)
+
+            multiprocessing.register_after_fork(self, shut_at_its_end)
+
+    def _deadline(self, count: Count, now: float) -> float:
+        """Return until when a request or step waits for an answer."""
+        if count.heard is not None and now - count.heard <= IDLE:
+            count.sought = None
+            return now + self.wait
+        # Nothing is known, or nothing new. Once: who asks again meanwhile waits no longer than any step does.
+        if count.sought is None:
+            count.sought = now
+        return max(now + self.wait, count.sought + self.wait * FIRST_WAITS)
 
     def _count(self, account: Account) -> Count:
         with self._lock:
@@ -160,7 +179,7 @@ class SharedLedger:
             if self.health.is_down or self._is_shut:
                 self._tell(count)
                 return self._take_unasked(count, account, want, now)
-            deadline = now + self.wait * (FIRST_WAITS if count.heard is None else 1)
+            deadline = self._deadline(count, now)
             count.need(want)
             number, answer = self._ask(count)
         try:
@@ -172,6 +191,8 @@ class SharedLedger:
                     if want and count.take_granted(want, limit, now):
                         return count.taken(True, now)
                     if count.answered >= number and not count.is_over(now):
+                        if want > MOST_AHEAD:
+                            self._tell(count)  # what was set aside for it goes back
                         return count.taken(not want and count.weighted(now) < limit, now)
                     if not in_time or self.health.is_down:
                         return self._take_unasked(count, account, want, now)
@@ -205,10 +226,15 @@ class SharedLedger:
         with self._lock:
             if self._worker is None:
                 with guard("starting the thread that asks the shared ledger"):
-                    worker = Worker(Connection(self._address), self.health, self._forget)
+                    worker = Worker(Connection(self._address), self.health, self._forget, self._known)
                     worker.start()
                     self._worker = worker
             return self._worker
+
+    def _known(self) -> list[Count]:
+        """Return the accounts of which something was used."""
+        with self._lock:
+            return [count for count in self._counts.values() if count.used]
 
     def _forget(self) -> list[Count]:
         """Forget accounts that were not used for long, or longest where there are too many; return them."""

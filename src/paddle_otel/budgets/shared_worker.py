@@ -20,6 +20,10 @@ REPORT_SECONDS: Final = 0.05
 LOOK_SECONDS: Final = 0.5
 """How often accounts that are not used any more are looked for."""
 MOST_AT_ONCE: Final = 256
+PING_SECONDS: Final = 2.0
+"""How long nobody asks until Redis is asked whether it is there."""
+MOST_WAITING: Final = 60_000
+"""Accounts that wait to be reported while Redis cannot be asked; those that have waited longest are dropped first."""
 EXIT_SECONDS: Final = 0.2
 """How long the end of the process waits at most until all that is held has been given back."""
 
@@ -33,9 +37,18 @@ class Worker:
         connection: To Redis; only this thread uses it.
         health: Is told how it went.
         forget: Called twice a second; returns the accounts that are not used any more.
+        known: Returns the accounts of which something was used.
     """
 
-    def __init__(self, connection: Connection, health: Health, forget: Callable[[], Sequence[Count]]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        health: Health,
+        forget: Callable[[], Sequence[Count]],
+        known: Callable[[], Sequence[Count]] = tuple,
+    ) -> None:
+        self._known = known
+        self._asked_at = 0.0
         self._connection = connection
         self._health = health
         self._forget = forget
@@ -54,6 +67,8 @@ class Worker:
     def tell(self, count: Count, *, urgent: bool) -> None:
         """Have Redis asked about an account, at once or soon; returns at once."""
         (self._urgent if urgent else self._calm).append(count)
+        if len(self._calm) > MOST_WAITING:  # while nobody answers
+            self._calm.popleft().is_queued = False
         if urgent or self._is_resting:
             self._told.set()
 
@@ -96,6 +111,8 @@ class Worker:
     def _look(self) -> None:
         """Have given back what was not used for a while, and forget who is gone."""
         now = time.monotonic()
+        if now - self._asked_at > PING_SECONDS:
+            self._round([])
         for count in self._holding:
             if now - count.touched > IDLE:
                 self._queue(count)
@@ -132,6 +149,7 @@ class Worker:
         if batch and not asked:
             return 0.0
         self._health.asking()
+        self._asked_at = time.monotonic()
         error = LedgerError("unexpected")
         with guard("asking the shared ledger of token budgets"):
             try:
@@ -139,7 +157,9 @@ class Worker:
             except LedgerError as known:
                 error = known
             else:
-                self._health.answered()
+                if self._health.answered():
+                    for count in self._known():  # it may have come back empty
+                        self._queue(count)
                 for one, answer in zip(asked, answers, strict=True):
                     self._hear(one, answer)
                 return 0.0
@@ -159,7 +179,7 @@ class Worker:
             return
         with count.lock:
             fits = count.hear(number, question, answer, time.monotonic())
-            (self._holding.add if count.pool else self._holding.discard)(count)
+            (self._holding.discard if count.is_reported and not count.pool else self._holding.add)(count)
             waiting, count.answer = count.answer, None
         if not fits:
             self._queue(count)

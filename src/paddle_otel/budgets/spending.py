@@ -1,5 +1,6 @@
 """What one request spends, as the operation that runs it sees it."""
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from paddle_otel.budgets.exceeded import BudgetExceeded
@@ -38,12 +39,14 @@ class Spending(Protocol):
         """Name of the budget that asked to stop, if one did."""
         ...
 
-    def step(self, tokens: int, next_tokens: int | None = None) -> bool:
+    def step(self, tokens: int, next_tokens: int | None = None, has_ended: Callable[[], bool] | None = None) -> bool:
         """Count a step's output tokens, and take those of the next one; never raises.
 
         Args:
             tokens: Tokens that it made, over all sequences; where some may have ended unseen, at most.
             next_tokens: The most that the next step makes, where that is known to be less than this one made.
+            has_ended: Looks whether the request has ended by itself with this step, so that no budget ends it; only
+                called where there is not enough for another one.
 
         Returns:
             Whether to stop here: there is not enough for another step. Whoever goes on all the same is counted.

@@ -62,6 +62,7 @@ class WatchedFile:
 
     def _go_on_in_child(self) -> None:
         if self._end is not None:
+            self._text, self._changes = None, 1  # the parent may have been in the middle of reading it
             self._start()  # anew: the thread is not there, and the event's lock may have been held
 
     def _start(self) -> None:

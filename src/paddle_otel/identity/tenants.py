@@ -51,9 +51,10 @@ class MetricTenants:
             return tenant
         if self._pattern is None or not self._pattern.fullmatch(tenant):
             return a.TENANT_OTHER
-        with self._lock:
-            if len(self._told) < self._maximum:
-                self._told.add(tenant)
+        if len(self._told) < self._maximum:
+            with self._lock:
+                if len(self._told) < self._maximum:
+                    self._told.add(tenant)
         return tenant if tenant in self._told else a.TENANT_OTHER
 
     def _begin(self) -> None:

@@ -39,7 +39,7 @@ class Feed:
 
     def forget(self) -> None:
         """Let go of all monitors; in a forked child they are the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._earlier_errors = 0
         self._listeners: dict[weakref.WeakMethod[Listener], float] = {}
 
@@ -115,7 +115,7 @@ class Feeds:
     def __init__(self, shared: Sampler) -> None:
         self._shared = Feed(shared)
         self._own: dict[str, Feed] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         call_in_forked_child(self._forget)
 
     def start(self, listener: Listener, setting: str, interval: float) -> Feed:
@@ -147,7 +147,7 @@ class Feeds:
 
     def _forget(self) -> None:
         """Monitors do not go on in a forked child: what they measure is the parent's work."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._own = {}  # with their samplers, whose threads are not there
         if self._shared.used:
             self._shared.forget()

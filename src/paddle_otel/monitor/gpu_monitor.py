@@ -64,7 +64,7 @@ class GPUMonitor:
         self._history = checked_history(history)
         self._log = LogFile(log_to, log_max_bytes, log_backups) if log_to is not None else None
         self._observe = observe
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._recording: Recording | None = None
         self._feed: Feed | None = None
         self._condition: Condition | None = NOT_STARTED
@@ -121,7 +121,7 @@ class GPUMonitor:
 
     def _forget(self) -> None:
         """In a forked child: what was measured is the parent's."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         if self._running:
             self._running, self._recording, self._feed, self._condition = False, None, None, FORKED
         if self._log is not None:

@@ -49,6 +49,7 @@ class Observers:
             "tracer_provider": NoOpTracerProvider(),
             "meter_provider": NoOpMeterProvider(),
             "logger_provider": NoOpLoggerProvider(),
+            "watches_only": True,
         }
         self._instrumentors: list[Instrumentor] | None = None
         self._switched_on: list[Instrumentor] = []

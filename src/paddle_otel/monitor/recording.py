@@ -50,7 +50,7 @@ class Recording:
         self._capacity = capacity
         self._noted = noted
         self._activity = activity
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._gpus: dict[str, GpuRecord] = {}
         self._latest: Snapshot | None = None
         self._closing = False

@@ -1,5 +1,6 @@
 """One ``generate`` call as a span with its children ``prefill`` and ``decode``, and as metrics."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar, Token
@@ -7,7 +8,6 @@ from functools import partial
 from typing import Final
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -26,6 +26,7 @@ from paddle_otel.operations.generation_report import GenerationEnd, span_attribu
 from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
 from paddle_otel.operations.operation_budget import OperationBudget, generation_spender
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
+from paddle_otel.operations.span_context import context_with
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_usage
 
@@ -66,6 +67,7 @@ class Generation:
         "_steps",
         "_steps_are_certain",
         "_telemetry",
+        "_thread",
         "_tokens",
         "_tokens_are_exact",
         "_use",
@@ -94,7 +96,7 @@ class Generation:
         self._caller_context: Context = otel_context.get_current()
         self.identity: Final[Identity] = current_identity(self._caller_context)
         self._span: Span = self._start_span()
-        self._context: Context = trace.set_span_in_context(self._span, self._caller_context)
+        self._context: Context = context_with(self._span, self._caller_context)
         self._inside = self._context
         metrics.started(self)
         # Last: what fails before this has taken no tokens that nobody would give back.
@@ -120,6 +122,7 @@ class Generation:
         self._context_token = otel_context.attach(self._inside)
         self._current_token = _current.set(self)
         self._activity = DECODE if self._steps else PREFILL
+        self._thread = threading.get_ident()  # where it is left may be another one
         ACTIVITY.begin(self._activity)
 
     def leave(self) -> None:
@@ -127,7 +130,7 @@ class Generation:
         token, self._current_token = self._current_token, None
         if token is None:
             return
-        ACTIVITY.end(self._activity)
+        ACTIVITY.end(self._activity, self._thread)
         # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
         is_here = True
         with guard("leaving a generation"):
@@ -160,13 +163,16 @@ class Generation:
         self._steps_are_certain = False
         self.request = self.request._replace(cache_bytes_per_token=None, full_search_steps=None)
 
-    def step(self, tokens: int | None = None, upcoming: int | None = None) -> bool:
+    def step(
+        self, tokens: int | None = None, upcoming: int | None = None, has_ended: Callable[[], bool] | None = None
+    ) -> bool:
         """Note that one decode step is done. Called once per step; only the first one's time and counts are kept.
 
         Args:
             tokens: How many output tokens it made. Not said, a single sequence made one, and of several it is unknown:
                 then their number is what budgets count until the end.
             upcoming: The most that the next step will make; as many as this one unless said.
+            has_ended: Looks whether the generation has ended by itself with this step.
 
         Returns:
             Whether to stop here, as a budget is used up.
@@ -185,7 +191,7 @@ class Generation:
             self._tokens += tokens
         if not self.has_budget:
             return False
-        return self._budget.step(tokens, tokens if upcoming is None else upcoming)
+        return self._budget.step(tokens, tokens if upcoming is None else upcoming, has_ended)
 
     def _begin_to_decode(self) -> None:
         if self._current_token is not None:
@@ -312,7 +318,7 @@ class Generation:
         if used and written is not None:
             used = {**used, **ratios(used, written, timing.duration)}
         end = GenerationEnd(response, timing, written, made, error, budget, cache_bytes, used)
-        if GENERATION_SUBSCRIBERS.are_there:
+        if GENERATION_SUBSCRIBERS.are_there and not self._telemetry.watches_only:
             GENERATION_SUBSCRIBERS.tell(
                 EndedGeneration(self.identity, self.request.model, response.input_tokens, made, error)
             )

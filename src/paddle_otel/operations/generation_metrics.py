@@ -77,6 +77,8 @@ class GenerationMetrics:
 
     def started(self, generation: "Generation") -> None:
         """Count a generation as active."""
+        # Its lock is taken here, not inside ours: a finalizer that runs inside of it may wait for ours.
+        metric_tenant(generation.identity.tenant)
         with self._lock:
             self._in_flight[id(generation)] = generation
 

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.metrics import Observation
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -22,6 +21,7 @@ from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.meters import Meters
+from paddle_otel.operations.span_context import context_with
 from paddle_otel.operations.telemetry import Telemetry
 
 MAXIMUM_MODELS: Final = 200
@@ -111,7 +111,7 @@ class ModelLoad:
             attributes=span_attributes,
             start_time=self._start_unix_ns,
         )
-        self._context = trace.set_span_in_context(self._span)
+        self._context = context_with(self._span)
         self._move(None, a.STATE_LOADING)
         # Last: what fails before this leaves nothing behind in the caller's context.
         self._token = otel_context.attach(self._context)

@@ -3,10 +3,10 @@
 from typing import Final
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.trace import Span
 
 from paddle_otel.decorators.context_part import ContextPart
+from paddle_otel.operations.span_context import context_with
 
 
 class CurrentSpan(ContextPart):
@@ -20,7 +20,7 @@ class CurrentSpan(ContextPart):
 
     def __init__(self, span: Span) -> None:
         caller_context = otel_context.get_current()
-        context = trace.set_span_in_context(span, caller_context)
+        context = context_with(span, caller_context)
         super().__init__(context, caller_context)
         self.context: Final = context
         self.span: Final = span

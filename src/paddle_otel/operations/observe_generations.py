@@ -41,7 +41,7 @@ class ObservedGeneration:
     To be used by the thread or task that generates.
     """
 
-    __slots__ = ("_generation", "_input_tokens", "_output_tokens", "_reasons", "_sequences")
+    __slots__ = ("_generation", "_input_tokens", "_output_tokens", "_reasons", "_sequences", "_stopped")
 
     def __init__(self, generation: CountedGeneration | None, input_tokens: int | None = None) -> None:
         self._generation = generation
@@ -49,6 +49,7 @@ class ObservedGeneration:
         self._output_tokens: int | None = None
         self._sequences: tuple[int, ...] | None = None
         self._reasons: tuple[str, ...] | None = None
+        self._stopped = False
 
     def step(self, tokens: int | None = 1) -> bool:
         """Say that a decode step is done. The first one that made a token gives the time to the first token.
@@ -70,7 +71,7 @@ class ObservedGeneration:
     def over_budget(self) -> bool:
         """Whether a budget asked to stop after the latest step, as :meth:`step` returned."""
         generation = self._generation
-        return generation is not None and generation.stopped_by is not None
+        return self._stopped if generation is None else generation.stopped_by is not None
 
     @guarded("naming the model of a generation that a program reports")
     def set_model(self, model: str) -> None:
@@ -113,6 +114,7 @@ class ObservedGeneration:
 
     def end(self) -> None:
         """Take nothing more, as the generation is over."""
+        self._stopped = self.over_budget
         self._generation = None
 
     def response(self) -> GenerationResponse:

@@ -26,7 +26,7 @@ class OperationBudget:
 
     def __init__(self, spender: Callable[[], Spender], telemetry: Telemetry, context: Context | None) -> None:
         self._spending: Spending | None = None
-        if BUDGETS.is_active:
+        if BUDGETS.is_active and not telemetry.watches_only:
             with guard("asking the budgets of an operation"):
                 self._spending = BUDGETS.begin(spender(), telemetry, context)
         self._has_ended = False
@@ -52,12 +52,13 @@ class OperationBudget:
         self.stopped_by = refused.budget
         return partial(BudgetExceeded, *refused.args)
 
-    def step(self, tokens: int, upcoming: int) -> bool:
+    def step(self, tokens: int, upcoming: int, has_ended: Callable[[], bool] | None = None) -> bool:
         """Count a step.
 
         Args:
             tokens: Output tokens that it made; at most, where that is not known.
             upcoming: The most that the next step will make.
+            has_ended: Looks whether the operation has ended by itself with this step.
 
         Returns:
             Whether to stop here.
@@ -65,7 +66,7 @@ class OperationBudget:
         spending = self._spending
         if spending is None:
             return False
-        stops = attempt("counting a step against its budgets", spending.step, tokens, upcoming) is True
+        stops = attempt("counting a step against its budgets", spending.step, tokens, upcoming, has_ended) is True
         if stops:
             self.stopped_by = attempt("asking which budget is used up", lambda: spending.stopped_by)
             return True

@@ -8,7 +8,6 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from opentelemetry import context as otel_context
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -20,6 +19,7 @@ from paddle_otel.conventions import spans
 from paddle_otel.guard import guard, guarded
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.meters import Meters
+from paddle_otel.operations.span_context import context_with
 from paddle_otel.operations.telemetry import Telemetry
 
 _NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
@@ -118,7 +118,7 @@ class PipelineCall:
         self._span: Span = pipelines.telemetry.tracer.start_span(
             spans.pipeline(request.name), attributes=attributes, start_time=self._start_unix_ns
         )
-        self._context: Context = trace.set_span_in_context(self._span)
+        self._context: Context = context_with(self._span)
         self._inside = self._context
 
     def enter(self) -> None:

@@ -271,7 +271,7 @@ class Prediction:
         record, seconds = self._predictions.metrics.record, elapsed_ns / 1e9
         attempt("recording the metrics of a prediction", record, self._model, facts, seconds, error)
         context = self._write_span(end_ns, facts, used, error, reader) if self._is_span_due(elapsed_ns) else None
-        if BUDGETS.is_active:
+        if BUDGETS.is_active and not self._predictions.telemetry.watches_only:
             self._spend(facts.input_tokens, context)
         if facts.input_tokens is not None:
             emit_prediction_usage(

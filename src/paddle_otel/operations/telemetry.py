@@ -27,33 +27,44 @@ class Telemetry:
         meter_provider: ``None`` for the global one.
         settings: As read from the environment.
         logger_provider: ``None`` for the global one.
+        watches_only: Whether it is there for a monitor, of which the program's calls are to notice nothing: no budget
+            applies then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - three providers, and how they are used
         self,
         scope: str,
         tracer_provider: TracerProvider | None,
         meter_provider: MeterProvider | None,
         settings: Settings,
         logger_provider: LoggerProvider | None = None,
+        *,
+        watches_only: bool = False,
     ) -> None:
         self.scope: Final = scope
         self.meters: Final[Meters] = METERS.of(meter_provider)
-        self.use(tracer_provider, settings, logger_provider)
+        self.use(tracer_provider, settings, logger_provider, watches_only=watches_only)
 
     def use(
-        self, tracer_provider: TracerProvider | None, settings: Settings, logger_provider: LoggerProvider | None = None
+        self,
+        tracer_provider: TracerProvider | None,
+        settings: Settings,
+        logger_provider: LoggerProvider | None = None,
+        *,
+        watches_only: bool = False,
     ) -> None:
         """Begin to report; to another provider and with settings read anew when switched on again."""
         self._is_heard = False
         self._has_own_tracer_provider = tracer_provider is not None
         self.settings = settings
+        self.watches_only = watches_only
         self.tracer: Tracer = trace.get_tracer(self.scope, VERSION, tracer_provider, SCHEMA_URL)
         self.logger: Logger = get_logger(self.scope, VERSION, logger_provider, SCHEMA_URL)
         self.meters.used_by(self.scope, active=True)
-        with guard("loading token budgets"):
-            BUDGETS.load(settings)
-            self.meters.shared(BudgetMetrics)
+        if not watches_only:
+            with guard("loading token budgets"):
+                BUDGETS.load(settings)
+                self.meters.shared(BudgetMetrics)
 
     def stop(self) -> None:
         """Report no longer: observable instruments are silent unless somebody else reports to the same provider."""
@@ -61,7 +72,7 @@ class Telemetry:
 
     def is_idle(self) -> bool:
         """Tell whether nobody wants to know: no SDK is configured (yet), no budget applies, no monitor watches."""
-        if self._is_heard or BUDGETS.is_active or ACTIVITY.is_watched:
+        if self._is_heard or ACTIVITY.is_watched or (BUDGETS.is_active and not self.watches_only):
             return False
         # An SDK that is there stays there: the global providers can be set only once.
         self._is_heard = self._has_sdk()

@@ -81,7 +81,20 @@ def test_a_description_is_refused(observed: Recorder, blip: Any, describe: Calla
     with budget(0, "refuse") as name, pytest.raises(BudgetExceeded) as caught:
         describe()
     hook.remove()
+    assert attributes_of(generation(observed))["gen_ai.usage.output_tokens"] == 0
     assert looked == []
     assert caught.value.budget == name
-    assert attributes_of(generation(observed))["gen_ai.usage.output_tokens"] == 0
+    streamed: list[str] = []
+
+    class Read:
+        def put(self, _: Any) -> None:
+            streamed.append("put")
+
+        def end(self) -> None:
+            streamed.append("end")
+
+    with budget(0, "refuse"), pytest.raises(BudgetExceeded):
+        blip.generate(None, streamer=Read())
+    assert streamed == ["end"]
+    observed.clear_spans()
     assert [len(row) for row in describe()] == [12, 12]

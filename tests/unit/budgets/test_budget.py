@@ -84,7 +84,7 @@ def test_a_refusal_says_what_happened_and_survives_pickling() -> None:
     assert (error.budget, error.scope, error.limit, error.used, error.retry_after) == ("daily", "tenant", 100, 99, 30.4)
     assert str(error) == (
         "The token budget 'daily' of this tenant has no room for this request: 99 of 100 tokens are used. "
-        "Nothing was computed. There is room again in 30 s."
+        "Nothing was computed. There is room again in 31 s."
     )
 
 

@@ -125,8 +125,17 @@ def test_what_was_begun_may_end_in_another_thread(record: Counted) -> None:
     """As a generator does that is handed over; what the other thread does itself is not touched."""
     record.begin(DECODE)
     record.passes(3)
-    in_thread(lambda: record.begin(PREDICT), lambda: record.end(DECODE), lambda: record.passes(5))
+    here = threading.get_ident()
+    in_thread(lambda: record.begin(PREDICT), lambda: record.end(DECODE, here), lambda: record.passes(5))
     assert record.totals() == {IDLE: 0, DECODE: 3, PREDICT: 5}
+
+
+def test_the_end_of_what_began_unwatched_ends_nothing_of_another_thread(record: Counted) -> None:
+    """It was never noted; the other thread decodes on."""
+    record.begin(DECODE)
+    in_thread(lambda: record.end(DECODE))
+    record.passes(4)
+    assert record.totals() == {IDLE: 0, DECODE: 4}
 
 
 def test_an_end_prefers_its_own_thread(record: Counted) -> None:

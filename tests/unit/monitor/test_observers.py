@@ -80,7 +80,8 @@ def test_on_with_the_first_and_off_with_the_last(told: list[Any]) -> None:
     (providers,) = told
     assert isinstance(providers["tracer_provider"], NoOpTracerProvider)
     assert isinstance(providers["meter_provider"], NoOpMeterProvider)
-    assert set(providers) == {"tracer_provider", "meter_provider", "logger_provider"}
+    assert set(providers) == {"tracer_provider", "meter_provider", "logger_provider", "watches_only"}
+    assert providers["watches_only"] is True
     ours.leave(first)
     assert len(told) == 1
     ours.leave(second)

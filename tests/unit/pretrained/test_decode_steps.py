@@ -61,12 +61,12 @@ def test_without_a_budget_no_ids_are_read(instrumented: Instrumented, how: dict[
 
 
 def test_a_single_sequence_is_counted_without_reading(instrumented: Instrumented) -> None:
-    """Each step is a token."""
+    """Each step is a token; only at the one behind which the budget is used up somebody looks whether it ended it."""
     stub = instrumented.stub(steps=6)
     with budget(4) as name:
         ids, _ = stub.model.generate(stub.input_ids)
     assert list(ids.shape) == [1, 4]
-    assert [ids.reads for ids in stub.script.shown] == [0, 0, 0, 0]
+    assert [ids.reads for ids in stub.script.shown] == [0, 0, 0, 1]
     found = instrumented.attributes()
     assert found["gen_ai.usage.output_tokens"] == 4
     assert found["gen_ai.response.finish_reasons"] == ("budget",)
@@ -74,13 +74,15 @@ def test_a_single_sequence_is_counted_without_reading(instrumented: Instrumented
 
 
 def test_an_end_with_the_last_token_of_the_budget(instrumented: Instrumented) -> None:
-    """The sequence has ended by itself: no budget is named on the span."""
+    """The sequence has ended by itself: no budget is named on the span, and none was exceeded."""
     stub = instrumented.stub(ids=[[5, 5, END, 0]])
     with budget(3):
         stub.model.generate(stub.input_ids)
     found = instrumented.attributes()
     assert found["gen_ai.response.finish_reasons"] == ("stop",)
     assert "paddle.budget.name" not in found
+    assert instrumented.recorder.events("paddle.budget.exceeded") == []
+    assert instrumented.recorder.points("paddle.budget.exceeded") == []
 
 
 def test_an_interruption_while_the_result_is_read(instrumented: Instrumented, monkeypatch: pytest.MonkeyPatch) -> None:
