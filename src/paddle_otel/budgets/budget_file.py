@@ -186,7 +186,7 @@ def _unknown(key: Node, known: tuple[str, ...]) -> Problem:
     name = str(key.value) if isinstance(key.value, str) else "a list or mapping"
     close = difflib.get_close_matches(name[:80], known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-    return Problem(_line(key), f"{name:.80}", f"there is no such field; {hint}")
+    return Problem(_line(key), repr(name[:80])[1:-1], f"there is no such field; {hint}")
 
 
 def _line(node: Node) -> int:

@@ -58,7 +58,8 @@ class Budgets:
         """
         with guard("loading budgets"), self._lock:
             self._shown.load(settings)
-            self._ledgers.load(settings)
+            with guard("opening the shared ledger of token budgets"):
+                self._ledgers.load(settings)
             if self._file is not None and self._file.path == settings.budgets:
                 return
             if self._file is not None:

@@ -97,6 +97,7 @@ class WatchedFile:
         try:
             text = self._content()
             if text == self._text:
+                self._complaint = ""  # it is back as it was; were it to go again, that would be news
                 return
             content = read_budgets(text)
         except UnusableFileError as error:

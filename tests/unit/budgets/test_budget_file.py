@@ -174,6 +174,7 @@ _WHOLE = "expected a whole number such as 2000000 or 2_000_000, not"
             "<<: x",
             "line 5, <<: there is no such field; known: name, scope, limit, window, counts, action, match, on_failure",
         ),
+        ('"x\\ny\\e[31m": 1', "line 5, x\\ny\\x1b[31m: there is no such field; known: name"),
         ("[a]: x", "line 5, a list or mapping: there is no such field; known: name"),
     ],
 )

@@ -231,6 +231,27 @@ def test_the_same_mistake_is_said_once_however_often_the_file_is_touched(
     _becomes(lambda: len(_warnings(caplog)), 2)
 
 
+def test_a_file_that_goes_again_is_said_again(
+    budgets: Budgets, path: Path, followed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In between it was back as it had been."""
+    content = _text(_entry("a", 5))
+    path.write_text(content)
+    followed()
+    path.unlink()
+    _becomes(lambda: len(_warnings(caplog)), 1)
+
+    def warnings_after_it_went_once_more() -> int:
+        _replace(path, content)
+        time.sleep(0.2)
+        path.unlink()
+        time.sleep(0.2)
+        return len(_warnings(caplog))
+
+    _becomes(lambda: warnings_after_it_went_once_more() > 1, expected=True)
+    assert _limits(budgets) == {"a": 5}
+
+
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["folder", "pipe"])
 def test_what_is_no_file_is_not_waited_for(
     path: Path, followed: Any, caplog: pytest.LogCaptureFixture, make: Callable[[Path], None]
