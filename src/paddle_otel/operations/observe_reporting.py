@@ -4,6 +4,7 @@ from typing import Final
 
 from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
+from paddle_otel.operations.budget_loading import load_budgets
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.meters import SCOPE
 from paddle_otel.operations.prediction import PredictionMetrics
@@ -21,6 +22,7 @@ class Reporting:
     def __init__(self, settings: Settings) -> None:
         # The instruments are those of whatever SDK is set, now or later.
         self.telemetry: Final = Telemetry(SCOPE, None, None, settings)
+        load_budgets(settings, self.telemetry.meters)
         self.generations: Final = self.telemetry.meters.shared(GenerationMetrics)
         self.predictions: Final = self.telemetry.meters.shared(PredictionMetrics)
 

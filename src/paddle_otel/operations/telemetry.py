@@ -8,7 +8,7 @@ from opentelemetry.metrics import MeterProvider, NoOpMeter
 from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
 
 from paddle_otel.activity import ACTIVITY
-from paddle_otel.budgets import BUDGETS, BudgetMetrics
+from paddle_otel.budgets import BUDGETS
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.guard import guard
 from paddle_otel.operations.meters import METERS, Meters
@@ -61,10 +61,6 @@ class Telemetry:
         self.tracer: Tracer = trace.get_tracer(self.scope, VERSION, tracer_provider, SCHEMA_URL)
         self.logger: Logger = get_logger(self.scope, VERSION, logger_provider, SCHEMA_URL)
         self.meters.used_by(self.scope, active=True)
-        if not watches_only:
-            with guard("loading token budgets"):
-                BUDGETS.load(settings)
-                self.meters.shared(BudgetMetrics)
 
     def stop(self) -> None:
         """Report no longer: observable instruments are silent unless somebody else reports to the same provider."""
