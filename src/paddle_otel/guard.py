@@ -97,6 +97,24 @@ def guarded(site: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R | None]]:
     return decorate
 
 
+def call_program(what: str, function: Callable[..., Any], *args: Any) -> None:
+    """Call a function that the program has handed in; where it raises an ``Exception``, that is logged once.
+
+    Args:
+        what: What it is, for the log: ``the callback of a token threshold``.
+        function: What to call.
+        *args: Its arguments.
+    """
+    try:
+        function(*args)
+    except Exception as error:  # noqa: BLE001 - this is the boundary
+        _log_once(
+            what,
+            error,
+            "Your program's own code (%s) raised %s, which goes no further. This is logged once. It came from:\n%s",
+        )
+
+
 def report(site: str, error: Exception) -> None:
     """Log trouble at a site, the first time only.
 
@@ -104,18 +122,22 @@ def report(site: str, error: Exception) -> None:
         site: As for :class:`guard`.
         error: What was caught; its type and the code locations are logged, its message is not.
     """
+    _log_once(
+        site,
+        error,
+        "Telemetry failed while %s (%s) and is left out where it fails; your program's own calls are not "
+        "affected. This is logged once. Please report it with these locations:\n%s",
+    )
+
+
+def _log_once(site: str, error: Exception, message: str) -> None:
     if site in _reported_sites:
         return
     _reported_sites.add(site)
     # Logging itself may raise (a broken handler with logging.raiseExceptions, a closed stream in a custom handler).
     with contextlib.suppress(Exception):
-        _logger.warning(
-            "Telemetry failed while %s (%s) and is left out where it fails; your program's own calls are not "
-            "affected. This is logged once. Please report it with these locations:\n%s",
-            site,
-            type(error).__name__,
-            "".join(traceback.format_tb(error.__traceback__)).rstrip(),
-        )
+        locations = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        _logger.warning(message, site, type(error).__name__, locations)
 
 
 def forget_reported_sites() -> None:

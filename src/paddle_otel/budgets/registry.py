@@ -1,5 +1,6 @@
 """All budgets of this process."""
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
@@ -60,14 +61,15 @@ class Budgets:
             self._shown.load(settings)
             with guard("opening the shared ledger of token budgets"):
                 self._ledgers.load(settings)
-            if self._file is not None and self._file.path == settings.budgets:
+            path = os.path.expanduser(settings.budgets)  # noqa: PTH111 - Path raises where there is no home
+            if self._file is not None and self._file.path == path:
                 return
             if self._file is not None:
                 self._file.leave()
                 self._file = None
                 self._use_file([])
-            if settings.budgets:
-                self._file = _follow(settings.budgets, self._use_file)
+            if path:
+                self._file = _follow(path, self._use_file)
 
     def set_budget(self, budget: Budget) -> None:
         """Put a budget in force, in place of one of the same name.

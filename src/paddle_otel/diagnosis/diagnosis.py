@@ -17,7 +17,7 @@ from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.diagnosis.finding import Finding
 from paddle_otel.diagnosis.rule import Rule
 from paddle_otel.forking import call_in_forked_child
-from paddle_otel.guard import attempt, guard
+from paddle_otel.guard import attempt, call_program, guard
 from paddle_otel.hardware.claims import Claims
 from paddle_otel.sampling.snapshot import Snapshot
 from paddle_otel.version import VERSION
@@ -110,8 +110,7 @@ class Diagnosis:
 
     def _tell(self, finding: Finding) -> None:
         for subscriber in self._subscribers:
-            with guard(f"telling a subscriber of {finding.name}"):
-                subscriber(finding)
+            call_program(f"a subscriber of {finding.name}", subscriber, finding)
         logger = self._logger
         if logger is None or not self._is_heard(logger):
             return

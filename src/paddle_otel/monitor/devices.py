@@ -67,7 +67,9 @@ class Devices:
         self.wanted: tuple[Device, ...] = ()
         if device_id is None or device_id == ALL:
             return
-        ids: Iterable[object] = (device_id,) if isinstance(device_id, int | str) else device_id
+        ids: Iterable[object] = (device_id,)
+        if isinstance(device_id, Iterable) and not isinstance(device_id, str):
+            ids = device_id
         self.wanted = tuple(Device(one) for one in ids)
         if not self.wanted:
             raise ValueError("device_id is empty: name at least one device, or None for all.")

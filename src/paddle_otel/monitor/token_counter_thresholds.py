@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from paddle_otel.guard import attempt
+from paddle_otel.guard import call_program
 
 Scope = Literal["total", "session", "request"]
 SCOPES: Final = ("total", "session", "request")
@@ -61,7 +61,7 @@ class Call(NamedTuple):
 
     def make(self) -> None:
         """Call it; an ``Exception`` is logged once and goes no further."""
-        attempt("calling the callback of a token threshold", self.callback, self.crossed)
+        call_program("the callback of a token threshold", self.callback, self.crossed)
 
 
 class Thresholds:

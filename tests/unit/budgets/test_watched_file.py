@@ -269,6 +269,15 @@ def test_a_name_that_no_file_can_have_is_said(budgets: Budgets, caplog: pytest.L
     assert [message.rpartition(": ")[2] for message in _warnings(caplog)] == ["no file can have this name."]
 
 
+def test_a_path_in_the_home_folder(budgets: Budgets, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shell has looked at a variable that a service manager sets."""
+    monkeypatch.setenv("HOME", str(path.parent))
+    path.write_text(_text(_entry("a", 5)))
+    budgets.load(Settings(budgets=f"~/{path.name}"))
+    assert _limits(budgets) == {"a": 5}
+    budgets.load(Settings())
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(budgets: Budgets, path: Path, followed: Any) -> None:
     """Editors write them."""
     path.write_bytes(b"\xef\xbb\xbf" + _text(_entry("客户", 5)).replace("\n", "\r\n").encode())

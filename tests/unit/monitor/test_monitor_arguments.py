@@ -27,7 +27,7 @@ def test_a_device_that_cannot_be(device_id: Any) -> None:
 @pytest.mark.parametrize("device_id", [True, 1.0, [None], [0, [1]], [b"0"]])
 def test_a_device_of_another_type(device_id: Any) -> None:
     """The message says what is expected; a list is asked for each of its devices."""
-    with pytest.raises(TypeError, match=r"a device is a number|is not iterable"):
+    with pytest.raises(TypeError, match="a device is a number"):
         GPUMonitor(device_id)
 
 
