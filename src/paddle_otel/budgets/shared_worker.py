@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -68,7 +69,8 @@ class Worker:
         """Have Redis asked about an account, at once or soon; returns at once."""
         (self._urgent if urgent else self._calm).append(count)
         if len(self._calm) > MOST_WAITING:  # while nobody answers
-            self._calm.popleft().is_queued = False
+            with suppress(IndexError):  # the thread may have taken them all just now
+                self._calm.popleft().is_queued = False
         if urgent or self._is_resting:
             self._told.set()
 
@@ -86,7 +88,8 @@ class Worker:
             while not self._ending.wait(pause):
                 self._rest()
                 if time.monotonic() - looked > LOOK_SECONDS:
-                    self._look()
+                    with guard("looking after the accounts of the shared ledger"):
+                        self._look()
                     looked = time.monotonic()
                 pause = self._round(self._gather())
                 if self._health.is_lost:
