@@ -15,6 +15,7 @@ from paddle_otel.budgets.budget import Action
 from paddle_otel.budgets.registry import Budgets
 from paddle_otel.budgets.spending import Spender, Spending
 from paddle_otel.identity import Identity
+from paddle_otel.operations.budget_loading import load_budgets
 from paddle_otel.operations.meters import METERS
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
@@ -297,20 +298,21 @@ def test_a_shared_ledger_shows_how_it_is(budgets: Budgets, metrics: Recorder, mo
     assert (errors.value, errors.attributes) == (3, {"paddle.budget.ledger": "redis", "error.type": "ConnectionError"})
 
 
-def test_whoever_begins_to_report_loads_the_file_and_shows_its_budgets(
+def test_budgets_of_the_file_are_loaded_and_shown(
     recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the first request; those of a file that is no longer set are gone."""
+    """Those of a file that is no longer set are gone when they are loaded again."""
     path = tmp_path / "budgets.yaml"
     path.write_text("budgets:\n- {name: of the file, scope: tenant, limit: 5, window: {sliding: 1h}}\n")
     monkeypatch.setenv("PADDLE_OTEL_BUDGETS", str(path))
     telemetry = Telemetry("test", None, recorder.meter_provider, Settings.from_environment())
+    load_budgets(telemetry.settings, telemetry.meters)
     assert budgets_in_force() == (Budget("of the file", "tenant", 5, Window("sliding", 3600)),)
     assert telemetry.is_idle() is False
     point = recorder.point("paddle.budget.limit", paddle__budget__name="of the file")
     assert (point.value, point.attributes["paddle.budget.window"]) == (5, "sliding hour")
     monkeypatch.delenv("PADDLE_OTEL_BUDGETS")
-    telemetry.use(None, Settings.from_environment())
+    load_budgets(Settings.from_environment(), telemetry.meters)
     assert budgets_in_force() == ()
     assert recorder.points("paddle.budget.limit") == []
 
