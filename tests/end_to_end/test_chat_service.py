@@ -147,6 +147,7 @@ def test_the_generation_has_exactly_the_attributes_of_the_contract(observed: Obs
         "paddle.dtype": "float32",
         # 2 (keys, values) * 30 layers * 3 heads * 64 * 4 bytes for every position but the last
         "paddle.kv_cache.size": 46080 * (usage["prompt_tokens"] + usage["completion_tokens"] - 1),
+        "paddle.kv_cache.predicted_size": 46080 * (usage["prompt_tokens"] + 12 - 1),
     } == chat.attributes
     assert (float, float, float) == (type(first), type(each), type(tokenize))
     seconds = (chat.end_us - chat.start_us) / 1e6
