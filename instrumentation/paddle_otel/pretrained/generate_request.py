@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from paddle_otel.budgets import BUDGETS
 from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import attempt
 from paddle_otel.operations.generation_facts import GenerationRequest
@@ -52,7 +51,7 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
         full_search_steps=arguments.full_search_steps,
         may_end_early=arguments.may_end_early,
         max_new_tokens=arguments.max_new_tokens,
-        input_tokens=_input_tokens(arguments, prompt),
+        input_tokens=_input_tokens(handlers, arguments, prompt),
         # With synced_gpus the ranks have their own prompts, and go through all steps together.
         decides_alone=decides_alone(model) and not arguments.argument("synced_gpus"),
     )
@@ -67,11 +66,13 @@ def outer_request(handlers: Handlers, model: Any) -> GenerationRequest:
     )
 
 
-def _input_tokens(arguments: GenerateArguments, prompt: Prompt | None) -> int | None:
+def _input_tokens(handlers: Handlers, arguments: GenerateArguments, prompt: Prompt | None) -> int | None:
     if prompt is not None and prompt.tokens is not None:
         return prompt.tokens
     # Only a budget has to know them before the model runs.
-    return attempt("counting a prompt for its budgets", input_tokens_on_host, arguments) if BUDGETS.is_active else None
+    if not handlers.telemetry.has_budgets:
+        return None
+    return attempt("counting a prompt for its budgets", input_tokens_on_host, arguments)
 
 
 def _operation(prompt: Prompt | None) -> str:

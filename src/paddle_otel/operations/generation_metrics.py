@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from paddle_otel.operations.generation_facts import GenerationResponse
 
 MAXIMUM_SERIES: Final = 500
-"""Models (or pairs of operation and model) that are told apart; further ones are counted together without a name.
-"""
+"""Models (or pairs of operation and model) that are told apart; further ones are counted together without a name."""
 
 _Series = tuple[str, str | None, str | None]
 """Token type, model and tenant of a series of ``paddle.tokens``."""

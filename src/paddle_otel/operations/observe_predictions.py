@@ -135,7 +135,7 @@ class _Observation:
         self._process = os.getpid()
         self._caller_context = otel_context.get_current()
         self._identity = current_identity(self._caller_context)
-        self._budget = embeddings_budget(model, to.telemetry, self._identity)
+        self._budget = embeddings_budget(model, to.telemetry, self._identity) if model.embeddings else None
         is_outermost = current_generation() is None
         # Inside a generation the GPU's use is the generation's.
         self._use: Use | None = self._begin_use() if is_outermost else None

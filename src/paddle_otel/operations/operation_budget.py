@@ -26,7 +26,7 @@ class OperationBudget:
 
     def __init__(self, spender: Callable[[], Spender], telemetry: Telemetry, context: Context | None) -> None:
         self._spending: Spending | None = None
-        if BUDGETS.is_active and not telemetry.watches_only:
+        if telemetry.has_budgets:
             with guard("asking the budgets of an operation"):
                 self._spending = BUDGETS.begin(spender(), telemetry, context)
         self._has_ended = False

@@ -16,7 +16,7 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.activity import ACTIVITY, PREDICT
-from paddle_otel.budgets import BUDGETS, BudgetExceeded
+from paddle_otel.budgets import BudgetExceeded
 from paddle_otel.budgets.spending import Spender
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
@@ -143,9 +143,10 @@ def embeddings_budget(
         identity: Who asked, where that is not who this code works for now.
 
     Returns:
-        What they say; ``None`` for a model that makes none: nobody knows before the run whether it reads tokens.
+        What they say, ``None`` where there is none. Of other models nobody knows before the run whether they read
+        tokens: those are counted at its end.
     """
-    if not model.embeddings:
+    if not telemetry.has_budgets:
         return None
     return OperationBudget(lambda: Spender(identity or current_identity(), model.name, None, 0), telemetry, None)
 
@@ -223,7 +224,7 @@ class Prediction:
         self._predictions = predictions
         self._model = model
         self._use: Use | None = None
-        self._budget = embeddings_budget(model, predictions.telemetry) if BUDGETS.is_active else None
+        self._budget = embeddings_budget(model, predictions.telemetry) if model.embeddings else None
         self._is_activity = ACTIVITY.is_watched and current_generation() is None
         if self._is_activity:
             ACTIVITY.begin(PREDICT)
@@ -271,7 +272,7 @@ class Prediction:
         record, seconds = self._predictions.metrics.record, elapsed_ns / 1e9
         attempt("recording the metrics of a prediction", record, self._model, facts, seconds, error)
         context = self._write_span(end_ns, facts, used, error, reader) if self._is_span_due(elapsed_ns) else None
-        if BUDGETS.is_active and not self._predictions.telemetry.watches_only:
+        if self._predictions.telemetry.has_budgets:
             self._spend(facts.input_tokens, context)
         if facts.input_tokens is not None:
             emit_prediction_usage(

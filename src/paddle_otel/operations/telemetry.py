@@ -66,9 +66,14 @@ class Telemetry:
         """Report no longer: observable instruments are silent unless somebody else reports to the same provider."""
         self.meters.used_by(self.scope, active=False)
 
+    @property
+    def has_budgets(self) -> bool:
+        """Whether operations that are reported here may spend from any budget."""
+        return BUDGETS.is_active and not self.watches_only
+
     def is_idle(self) -> bool:
         """Tell whether nobody wants to know: no SDK is configured (yet), no budget applies, no monitor watches."""
-        if self._is_heard or ACTIVITY.is_watched or (BUDGETS.is_active and not self.watches_only):
+        if self._is_heard or ACTIVITY.is_watched or self.has_budgets:
             return False
         # An SDK that is there stays there: the global providers can be set only once.
         self._is_heard = self._has_sdk()
