@@ -43,13 +43,14 @@ class Recorder:
     """A tracer provider, a meter provider and a logger provider in memory."""
 
     def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
+        # What ends at exit is kept until then, with all that was recorded in it: thousands of tests, which then fork.
         self._exporter = InMemorySpanExporter()
         self._reader = InMemoryMetricReader()
-        self.tracer_provider = TracerProvider(sampler=sampler)
+        self.tracer_provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         self.tracer_provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.meter_provider = MeterProvider([self._reader])
+        self.meter_provider = MeterProvider([self._reader], shutdown_on_exit=False)
         self._log_exporter = InMemoryLogRecordExporter()
-        self.logger_provider = LoggerProvider()
+        self.logger_provider = LoggerProvider(shutdown_on_exit=False)
         self.logger_provider.add_log_record_processor(SimpleLogRecordProcessor(self._log_exporter))
 
     @property

@@ -11,7 +11,7 @@ from weakref import WeakSet
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from paddle_otel.guard import guard
-from paddle_otel.operations.budget_loading import load_budgets_with_paddle
+from paddle_otel.operations.budget_loading import LOADING_WITH_PADDLE
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.patching import Patch, PatchSet
 from paddle_otel.settings import Settings
@@ -88,5 +88,5 @@ class LibraryInstrumentor(BaseInstrumentor, Generic[H]):
         handlers.telemetry.use(tracer_provider, settings, logger_provider, watches_only=watches_only)
         self.reporting.add(handlers.telemetry)
         if not watches_only:
-            load_budgets_with_paddle(settings, telemetry.meters)
+            LOADING_WITH_PADDLE.load(settings, telemetry.meters)
         return handlers

@@ -71,14 +71,14 @@ sys.stdin.read()  # holds what it claimed until the other one is through
 """
 
 
-@pytest.mark.parametrize("step", [0.2, 0.1, 0.03, 0.01])
-def test_event_before_the_memory_ends(run_with_fake_nvml: RunWithFakeDriver, step: float) -> None:
+@pytest.mark.parametrize(("start", "step"), [(0.1, 0.2), (0.1, 0.1), (0.3, 0.03), (0.6, 0.01)])
+def test_event_before_the_memory_ends(run_with_fake_nvml: RunWithFakeDriver, start: float, step: float) -> None:
     """At several rates; one of three GPUs leaks, one is full and steady, one comes and goes."""
     result = run_with_fake_nvml(
         PROGRAM
         + f"""
-steps = int(0.9 / {step} + 0.001) + 1
-fill((min(0.1 + {step} * number, 0.9999), 0.95, 0.3 + 0.1 * (number % 4)) for number in range(steps))
+steps = int((1.0 - {start}) / {step} + 0.001) + 1
+fill((min({start} + {step} * number, 0.9999), 0.95, 0.3 + 0.1 * (number % 4)) for number in range(steps))
 (event,) = events()
 assert event.event_name == "paddle.memory.pressure"
 assert event.severity_text == "WARN"

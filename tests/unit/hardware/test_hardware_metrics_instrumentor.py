@@ -232,7 +232,7 @@ def test_import_of_paddle_does_not_wait_for_the_driver(run_with_fake_nvml: RunWi
 instrument()
 before = time.monotonic()
 import paddle
-assert time.monotonic() - before < 1.0
+assert time.monotonic() - before < 20  # a driver that hangs does so for ever
 counter = sink.provider.get_meter("application").create_counter("requests")
 counter.add(1)
 time.sleep(0.3)

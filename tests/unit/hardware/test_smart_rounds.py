@@ -104,7 +104,7 @@ def test_reading_does_not_wait(smart: SmartSource, smartctl: FakeSmartctl) -> No
     before = time.monotonic()
     for _ in range(20):
         read(smart)
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < 60  # smartctl sleeps for ten times as long
     assert len(smart_threads()) == 1
     assert eventually(lambda: len(smartctl.reads) == 1)
     assert smart_threads()[0].daemon

@@ -1,12 +1,19 @@
 """Budgets of a file come into force when Paddle is imported, or when a program reports an operation itself."""
 
+import gc
 import json
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+
+from paddle_otel.operations.budget_loading import LoadingWithPaddle
+from paddle_otel.operations.telemetry import Telemetry
+from paddle_otel.settings import Settings
 
 WITH_A_LIBRARY = """
 import json, sys, threading
@@ -69,3 +76,14 @@ def test_with_paddle(budget_file: Path) -> None:
 def test_with_the_first_operation_that_a_program_reports(budget_file: Path) -> None:
     """Such a program may have no Paddle."""
     assert run(WITHOUT_PADDLE, budget_file) == {"before": [], "told": [False, True, True], "paddle": False}
+
+
+def test_who_waits_for_paddle_in_vain_is_not_kept() -> None:
+    """Instrumenting again and again, each time for other providers, does not grow."""
+    loading = LoadingWithPaddle()
+    telemetry = Telemetry("test", None, MeterProvider(shutdown_on_exit=False), Settings())
+    gone = weakref.ref(telemetry.meters)
+    loading.load(telemetry.settings, telemetry.meters)
+    del telemetry
+    gc.collect()
+    assert gone() is None
