@@ -14,6 +14,7 @@ from backends.redis import Redis
 from end_to_end.running import LIMIT_S, environment
 from paddle_otel.budgets.budget import Window
 from paddle_otel.budgets.shared_keys import key_prefix
+from paddle_otel.settings import Settings
 
 PROCESSES = 8
 LIMIT = 12_000
@@ -79,14 +80,15 @@ class Workers:
         folder: Their working directory.
         action: Of the budget.
         arguments: Threads, rows, requests of each thread, and the longest step in seconds.
+        wait: For how many seconds a step waits for Redis; eight processes on a small machine wait for it, too.
     """
 
-    def __init__(self, redis: Redis, folder: Path, action: str, *arguments: float) -> None:
+    def __init__(self, redis: Redis, folder: Path, action: str, *arguments: float, wait: str = "0.05") -> None:
         (folder / "budgets.yaml").write_text(FILE.replace("ACTION", action), encoding="utf-8")
         variables = environment(
             PADDLE_OTEL_BUDGETS="budgets.yaml",
             PADDLE_OTEL_BUDGET_LEDGER=redis.address,
-            PADDLE_OTEL_BUDGET_LEDGER_WAIT="0.05",  # eight processes on a small machine: they wait for it, too
+            PADDLE_OTEL_BUDGET_LEDGER_WAIT=wait,
         )
         self._processes = [
             subprocess.Popen(
@@ -128,10 +130,11 @@ class Workers:
         return [json.loads(output) for output, _ in said]
 
 
+@pytest.mark.parametrize("wait", ["0.05", str(Settings().budget_ledger_wait)])
 @pytest.mark.parametrize(("threads", "rows"), [(2, 1), (16, 1), (16, 8)])
-def test_eight_processes_spend_one_budget(own_redis: Redis, tmp_path: Path, threads: int, rows: int) -> None:
+def test_eight_processes_spend_one_budget(own_redis: Redis, tmp_path: Path, threads: int, rows: int, wait: str) -> None:
     """Refused or stopped at its end: not beyond it by more than a step of each, and Redis knows the very sum."""
-    with Workers(own_redis, tmp_path, "[stop, refuse]", threads, rows, 200, 0.01) as workers:
+    with Workers(own_redis, tmp_path, "[stop, refuse]", threads, rows, 200, 0.01, wait=wait) as workers:
         workers.begin()
         results = workers.results()
     written = sum(result["written"] for result in results)

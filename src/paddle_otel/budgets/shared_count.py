@@ -21,6 +21,10 @@ IDLE: Final = 1.0
 """After how many seconds without use nothing is held any more."""
 SHARE: Final = 16
 """While others hold tokens too, a process is given this part of what is left at most; the script says the same."""
+TREND: Final = 0.05
+"""Over how many seconds at least it is measured how quickly what is left becomes less …"""
+CAUTION: Final = 2.0
+"""… and how many times as quickly it is taken to go on while an answer is late."""
 KEPT_BUCKETS: Final = 2
 
 
@@ -50,6 +54,7 @@ class Count:
 
     __slots__ = (
         "_ahead",
+        "_asked_at",
         "_asked_bucket",
         "_bucket",
         "_earlier",
@@ -59,6 +64,7 @@ class Count:
         "_id",
         "_is_told",
         "_kind",
+        "_marks",
         "_others",
         "_prefix",
         "_previous",
@@ -104,7 +110,8 @@ class Count:
         self.answer: threading.Event | None = None
         self.is_queued = self.is_leaving = self.wants_ahead = self._is_told = False
         self._ahead = self._others = self._held = self._previous = self._reported = self._refill_at = 0
-        self._grown = 0.0
+        self._grown = self._asked_at = 0.0
+        self._marks: tuple[tuple[float, int], ...] = ()  # when so many were left: some while ago, and lately
         self._earlier: tuple[tuple[int, int], ...] = ()
         # Until Redis has said which bucket it is, the clock of this machine says so.
         self._bucket, self._asked_bucket, self._ends = 0, 0, math.inf
@@ -145,11 +152,12 @@ class Count:
         return True
 
     def take_late(self, want: int, now: float) -> bool:
-        """Take tokens while the answer is late: as many as it would have been given if nothing has changed.
+        """Take tokens while the answer is late: as many as it would have been given, if all go on as they did.
 
         Near the end that is none where others spend too, as they may have used what was left, and else one step.
         """
-        share = self.left // SHARE
+        left = max(0, self.left - math.ceil(CAUTION * self._fall() * (now - self._asked_at)))
+        share = left // SHARE
         allowed = share if self._held else max(share, min(want, self.left))
         return self.used + want - self.secured <= allowed and self.take_unasked(want, self.limit, now)
 
@@ -195,6 +203,7 @@ class Count:
     def begin_limit(self, limit: int) -> None:
         """Take another limit than before; what was set aside under the old one is given back."""
         self.left += limit - self.limit
+        self._marks = ()
         self.limit = limit
         self.secured = min(self.secured, self.used)
 
@@ -216,7 +225,7 @@ class Count:
             hold = keep
         self.wants_ahead = self.is_queued = False
         self.asked += 1
-        self._asked_bucket = self._bucket
+        self._asked_bucket, self._asked_at = self._bucket, now
         leaves, self.is_leaving = self.is_leaving, False
         question = Question(
             key=self._prefix,
@@ -261,6 +270,7 @@ class Count:
         self._others, self._held, self._previous = answer.others, answer.held, answer.previous
         self._ends = math.inf if self._kind == "none" else now + answer.milliseconds / 1000
         self.left = self.limit - self.weighted(now) - self._held - self.pool
+        self._mark()
         self.heard = now
         if was_told or self.is_reported:
             self.answered = asked
@@ -285,6 +295,21 @@ class Count:
             self._ahead //= 2
         return self._ahead
 
+    def _mark(self) -> None:
+        """Remember how many are left."""
+        mark = (self._asked_at, self.left)
+        if not self._marks:
+            self._marks = (mark, mark)
+        elif mark[0] - self._marks[-1][0] > TREND:
+            self._marks = (self._marks[-1], mark)
+
+    def _fall(self) -> float:
+        """Return how many tokens a second become less of what is left, whoever uses them or sets them aside."""
+        if not self._marks:
+            return 0.0
+        since, before = self._marks[0]
+        return max(0, before - self.left) / max(self._asked_at - since, TREND)
+
     def _shift(self, buckets: int) -> None:
         """Number the buckets as Redis does; so far the clock of this machine did."""
         self._bucket += buckets
@@ -297,6 +322,7 @@ class Count:
         known = (*self._earlier, (self._bucket, self.used - carried)) if number > self._bucket else self._earlier
         self._earlier = tuple(pair for pair in known if number - KEPT_BUCKETS <= pair[0] < number)
         self._bucket, self.used = number, carried
+        self._marks = ()
 
     def _within(self, current: int, now: float) -> window_time.Count:
         left = min(float(self._seconds), max(0.0, self._ends - now))

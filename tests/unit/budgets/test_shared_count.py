@@ -143,6 +143,46 @@ def test_while_an_answer_is_late_a_share_of_what_was_left_is_used(held: int, tok
     assert not big.take_late(tokens, NOW)
 
 
+@pytest.mark.parametrize(
+    ("late", "granted"),
+    [
+        (0.0, 64),  # a 16th of the 1024 that were left
+        (0.09, 35),  # of 1024 - 2 · 2560/s · 0.09 s
+        (0.2, 0),
+        (5.0, 0),
+    ],
+)
+def test_what_is_left_is_taken_to_become_less_as_quickly_as_before_twice(late: float, granted: int) -> None:
+    """While nobody says how much others have used since."""
+    count = count_of(Window())
+    count.limit = 10_000
+    for number in range(9):  # others use 64 tokens in each of 8 times 25 ms
+        now = NOW + number * 0.025
+        others = 10_000 - 1024 - 64 * (8 - number) - 1
+        assert count.hear(count.asked, count.question(now), Answer(0, 0, others, 1, 0, 0), now)
+    assert count.left == 1024
+    now = NOW + 0.2 + late
+    assert sum(count.take_late(1, now) for _ in range(100)) == granted
+
+
+def test_how_quickly_it_became_less_is_forgotten_with_its_bucket() -> None:
+    """And where a budget gets another limit: what is left is then another number."""
+    count = count_of(MINUTE)
+    count.limit = 1000
+    for number, others in enumerate((0, 500)):
+        question = count.question(NOW + number)
+        assert count.hear(count.asked, question, Answer(100, 0, others, 1, 0, 30_000), NOW + number)
+    assert not count.take_late(1, NOW + 2)
+    question = count.question(NOW + 40)
+    count.hear(count.asked, question, Answer(101, 0, 0, 1, 0, 60_000), NOW + 40)
+    assert count.take_late(1, NOW + 41)
+    question = count.question(NOW + 42)
+    assert count.hear(count.asked, question, Answer(101, 0, 900, 1, 0, 58_000), NOW + 42)
+    assert not count.take_late(1, NOW + 43)
+    count.begin_limit(2000)
+    assert count.take_late(1, NOW + 43)
+
+
 def test_a_clock_of_redis_that_goes_back_opens_no_window_again(redis: Redis) -> None:
     """The bucket that a process has seen stays for as long; who is two ahead has a wrong number."""
     of = Account("test", "tenant", f"{time.time_ns()}", MINUTE)
