@@ -9,6 +9,7 @@ from opentelemetry.metrics import _internal as metrics_api
 
 from paddle_otel.operations import (
     generation,
+    generation_steps,
     observe_predictions,
     observe_reporting,
     observe_steps,
@@ -71,7 +72,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of observed generations and predictions."""
     clock = Clock()
-    modules: tuple[Any, ...] = (generation, observe_steps, observe_predictions)
+    modules: tuple[Any, ...] = (generation, generation_steps, observe_steps, observe_predictions)
     for module in modules:
         monkeypatch.setattr(module, "time", clock)
     return clock

@@ -96,9 +96,16 @@ class Worker:
                     return
             if not pause:
                 self._let_go()
-                while (batch := self._gather()) and not self._round(batch):
-                    pass
+                if self._ask_all():
+                    self._say_goodbye()
             self._connection.close()
+
+    def _ask_all(self) -> bool:
+        """Ask until nothing is left to be asked; return whether it answered."""
+        while batch := self._gather():
+            if self._round(batch):
+                return False
+        return True
 
     def _rest(self) -> None:
         """Wait until there is something to ask, and for a moment for more of it where nobody waits for the answer."""
@@ -128,6 +135,17 @@ class Worker:
         for count in self._holding:
             count.requests = 0
             self._queue(count)
+
+    def _say_goodbye(self) -> None:
+        """Take this process out of what would else be kept of it for a month; what it has used stays counted."""
+        parting: list[Question] = []
+        for count in self._known():
+            with count.lock:
+                if count.account.window.kind == "none" and count.is_reported and not count.pool:
+                    parting.append(count.question(time.monotonic())._replace(keep=0, hold=0, leaves=True))
+        with guard("leaving the shared ledger of token budgets"), suppress(LedgerError):
+            for first in range(0, len(parting), MOST_AT_ONCE):
+                self._connection.ask(parting[first : first + MOST_AT_ONCE])
 
     def _queue(self, count: Count) -> None:
         with count.lock:

@@ -12,8 +12,8 @@ from opentelemetry import baggage
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+from paddle_otel.context_part import ContextPart
 from paddle_otel.decorators import Decorator, Observation
-from paddle_otel.decorators.context_part import ContextPart
 from paddle_otel.guard import guard, guarded
 from paddle_otel.identity.configured import configured
 from paddle_otel.identity.current import current_identity, said_identity, with_identity

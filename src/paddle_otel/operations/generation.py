@@ -3,17 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from functools import partial
 from typing import Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.activity import ACTIVITY, DECODE, PREFILL
 from paddle_otel.budgets import BudgetExceeded
+from paddle_otel.context_part import ContextPart
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import spans
 from paddle_otel.guard import attempt, guard, guarded
@@ -21,8 +21,9 @@ from paddle_otel.hardware.resource_use_ratios import ratios
 from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
-from paddle_otel.operations.generation_metrics import GenerationMetrics, Timing
+from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.generation_report import GenerationEnd, span_attributes, start_attributes, usage_facts
+from paddle_otel.operations.generation_steps import GenerationSteps
 from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
 from paddle_otel.operations.operation_budget import OperationBudget, generation_spender
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
@@ -43,6 +44,7 @@ class Generation:
         telemetry: Where it goes.
         metrics: The instruments.
         request: What is known before the call.
+        steps: What counts its decode steps; it is made right before, as the generation begins with it.
 
     Attributes:
         request: What is known of it by now.
@@ -54,22 +56,13 @@ class Generation:
     __slots__ = (
         "_activity",
         "_budget",
-        "_caller_context",
         "_context",
-        "_context_token",
-        "_current_token",
-        "_first_step_ns",
-        "_inside",
         "_metrics",
+        "_part",
         "_span",
-        "_start_ns",
-        "_start_unix_ns",
         "_steps",
-        "_steps_are_certain",
         "_telemetry",
         "_thread",
-        "_tokens",
-        "_tokens_are_exact",
         "_use",
         "_used",
         "has_budget",
@@ -78,26 +71,25 @@ class Generation:
         "request",
     )
 
-    def __init__(self, telemetry: Telemetry, metrics: GenerationMetrics, request: GenerationRequest) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        metrics: GenerationMetrics,
+        request: GenerationRequest,
+        steps: GenerationSteps | None = None,
+    ) -> None:
         self.request = request
         self._telemetry = telemetry
         self._metrics = metrics
-        self._steps = 0
-        self._steps_are_certain = True
-        self._first_step_ns = 0
-        self._tokens = 0
-        self._tokens_are_exact = True
         self.has_ended = False
-        self._current_token: Token[Generation | None] | None = None
-        self._start_unix_ns = time.time_ns()
-        self._start_ns = time.perf_counter_ns()
+        self._steps: Final = steps or GenerationSteps()
         self._use = self._begin_use(request)
         self._used: Mapping[str, AttributeValue] = {}
-        self._caller_context: Context = otel_context.get_current()
-        self.identity: Final[Identity] = current_identity(self._caller_context)
+        caller_context = otel_context.get_current()
+        self.identity: Final[Identity] = current_identity(caller_context)
         self._span: Span = self._start_span()
-        self._context: Context = context_with(self._span, self._caller_context)
-        self._inside = self._context
+        self._context: Final = context_with(self._span, caller_context)
+        self._part: Final = ContextPart(self._context, caller_context, _current)
         metrics.started(self)
         # Last: what fails before this has taken no tokens that nobody would give back.
         self._budget: Final = OperationBudget(
@@ -119,31 +111,19 @@ class Generation:
 
     def enter(self) -> None:
         """Begin a part of the work, in this thread or task: current is its span, or what an earlier part left so."""
-        self._context_token = otel_context.attach(self._inside)
-        self._current_token = _current.set(self)
-        self._activity = DECODE if self._steps else PREFILL
+        self._part.enter(self)
+        self._activity = DECODE if self._steps.number else PREFILL
         self._thread = threading.get_ident()  # where it is left may be another one
         ACTIVITY.begin(self._activity)
 
     def leave(self) -> None:
         """End a part of the work, where it began; without one it does nothing."""
-        token, self._current_token = self._current_token, None
-        if token is None:
+        if not self._part.is_entered:
             return
-        ACTIVITY.end(self._activity, self._thread)
-        # The caller's context first, each in its own guard: a generation that stays current hides all later ones.
-        is_here = True
+        # The caller's context first: a generation that stays current hides all later ones.
         with guard("leaving a generation"):
-            try:
-                _current.reset(token)
-            except ValueError:
-                is_here = False  # this is another context than the one it was entered in, or a copy of that one
-        with guard("leaving the context of a generation"):
-            if is_here:
-                self._inside = otel_context.get_current()
-                otel_context.detach(self._context_token)
-            elif otel_context.get_current() is self._context:
-                otel_context.attach(self._caller_context)
+            self._part.leave()
+        ACTIVITY.end(self._activity, self._thread)
 
     def adopt(self, inner: GenerationRequest) -> None:
         """Take over what an inner call knows of the request, as when a vision-language model calls a language model.
@@ -160,7 +140,7 @@ class Generation:
 
     def adopt_another(self) -> None:
         """Note that a further inner call follows: its tokens count, but no longer does the time of each step."""
-        self._steps_are_certain = False
+        self._steps.are_certain = False
         self.request = self.request._replace(cache_bytes_per_token=None, full_search_steps=None)
 
     def step(
@@ -177,24 +157,16 @@ class Generation:
         Returns:
             Whether to stop here, as a budget is used up.
         """
-        if self._steps == 0:
-            self._first_step_ns = time.perf_counter_ns()
-            self._begin_to_decode()
-        self._steps += 1
-        request = self.request
-        if tokens is None and request.single_sequence:
-            tokens = 1
-        if tokens is None:
-            self._tokens_are_exact = False
-            tokens = request.sequences or 1
-        else:
-            self._tokens += tokens
+        if self._steps.number == 0:
+            self._begin_to_decode(time.perf_counter_ns())
+        tokens = self._steps.count(tokens, self.request)
         if not self.has_budget:
             return False
         return self._budget.step(tokens, tokens if upcoming is None else upcoming, has_ended)
 
-    def _begin_to_decode(self) -> None:
-        if self._current_token is not None:
+    def _begin_to_decode(self, now_ns: int) -> None:
+        self._steps.first_ns = now_ns
+        if self._part.is_entered:
             self._activity = DECODE
             ACTIVITY.change(PREFILL, DECODE)
 
@@ -218,23 +190,17 @@ class Generation:
     @property
     def steps(self) -> int:
         """Decode steps so far."""
-        return self._steps
+        return self._steps.number
 
     @property
     def live_output_tokens(self) -> int:
         """Output tokens so far, as far as they can be told before the end."""
-        return self._tokens
+        return self._steps.tokens
 
     @property
     def cache_bytes(self) -> int | None:
-        """Size of the key-value cache now in bytes, ``None`` when it is not known.
-
-        The last token produced has not been fed back, so its keys and values are not in the cache.
-        """
-        per_token, columns = self.request.cache_bytes_per_token, self.request.prompt_columns
-        if per_token is None or columns is None or self._steps == 0:
-            return None
-        return per_token * (columns + self._steps - 1)
+        """Size of the key-value cache now in bytes, ``None`` when it is not known."""
+        return self._steps.cache_bytes(self.request)
 
     def finish(self, extract: Callable[[], GenerationResponse]) -> None:
         """End a generation that returned.
@@ -244,7 +210,8 @@ class Generation:
         """
         end_ns = time.perf_counter_ns()
         self._stop()
-        self._count_unseen_step(end_ns)
+        if self.stopped_by is None:
+            self._steps.count_unseen(self.request, end_ns)
         try:
             response = attempt("reading the result of a generation", extract) or GenerationResponse()
             self._budget.end(response.input_tokens, self._written(response))
@@ -281,7 +248,7 @@ class Generation:
             spans.generation(request.operation, request.model),
             kind=SpanKind.CLIENT if client else SpanKind.INTERNAL,
             attributes=start_attributes(request, self.identity),
-            start_time=self._start_unix_ns,
+            start_time=self._steps.start_unix_ns,
         )
 
     def _stop(self) -> None:
@@ -300,19 +267,9 @@ class Generation:
             "beginning the resource use of a generation", RESOURCE_USE.begin, request.attributes.get(a.PADDLE_DEVICE)
         )
 
-    def _count_unseen_step(self, end_ns: int) -> None:
-        full = self.request.full_search_steps
-        if full is None or self._steps >= full or self.stopped_by is not None:
-            return
-        if self.request.may_end_early:
-            self._steps_are_certain = False  # ended by a criterion, or by itself in a step that was not seen
-            return
-        self._first_step_ns = self._first_step_ns or end_ns
-        self._steps += 1
-
     def _record(self, response: GenerationResponse, end_ns: int, error: str | None) -> None:
-        timing = self._timing(end_ns)
-        cache_bytes = self.cache_bytes if self._steps_are_certain else None
+        timing = self._steps.timing(self.request, end_ns)
+        cache_bytes = self.cache_bytes if self._steps.are_certain else None
         written, budget = self._written(response), self._budget.stopped_by
         made, used = self._tokens_made(written), self._used
         if used and written is not None:
@@ -339,39 +296,23 @@ class Generation:
     def _written(self, response: GenerationResponse) -> int | None:
         """Return the output tokens: those of the result, and without one those that were seen being made."""
         written = response.total_output_tokens
-        if written is None and self._tokens_are_exact:
+        if written is None and self._steps.tokens_are_exact:
             written = self.live_output_tokens or None
         return written
 
-    def _timing(self, end_ns: int) -> Timing:
-        return Timing(
-            duration=(end_ns - self._start_ns) / 1e9,
-            first_token=(self._first_step_ns - self._start_ns) / 1e9 if self._steps else None,
-            per_token=self._seconds_per_token(end_ns),
-        )
-
-    def _seconds_per_token(self, end_ns: int) -> float | None:
-        if self._steps < 2 or not self._steps_are_certain:  # noqa: PLR2004 - a first one and one after it
-            return None
-        return (end_ns - self._first_step_ns) / 1e9 / (self._steps - 1)
-
     def _write_children(self, end_ns: int) -> None:
-        if self._steps == 0:
+        if self._steps.number == 0:
             return
-        first = self._at(self._first_step_ns)
+        first = self._steps.unix_ns(self._steps.first_ns)
         tracer = self._telemetry.tracer
-        tracer.start_span(spans.PREFILL, self._context, start_time=self._start_unix_ns).end(first)
-        if self._steps > 1:
-            tracer.start_span(spans.DECODE, self._context, start_time=first).end(self._at(end_ns))
+        tracer.start_span(spans.PREFILL, self._context, start_time=self._steps.start_unix_ns).end(first)
+        if self._steps.number > 1:
+            tracer.start_span(spans.DECODE, self._context, start_time=first).end(self._steps.unix_ns(end_ns))
 
     def _end(self, end_ns: int) -> None:
         self._budget.end(None, self._written(GenerationResponse()))
         with guard("ending a generation span"):
-            self._span.end(self._at(end_ns))
-
-    def _at(self, perf_ns: int) -> int:
-        # One clock for everything inside a generation: a stepped wall clock cannot make a child outlive its parent.
-        return self._start_unix_ns + (perf_ns - self._start_ns)
+            self._span.end(self._steps.unix_ns(end_ns))
 
 
 def current_generation() -> "Generation | None":

@@ -9,9 +9,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final
 
-from opentelemetry import context as otel_context
 from opentelemetry.metrics import Observation
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
@@ -19,9 +18,9 @@ from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard, guarded
+from paddle_otel.operations.current_span import CurrentSpan
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.meters import Meters
-from paddle_otel.operations.span_context import context_with
 from paddle_otel.operations.telemetry import Telemetry
 
 MAXIMUM_MODELS: Final = 200
@@ -106,15 +105,14 @@ class ModelLoad:
             span_attributes[a.PADDLE_MODEL_CLASS] = class_name
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
-        self._span: Span = loads.telemetry.tracer.start_span(
+        self._span = loads.telemetry.tracer.start_span(
             spans.load_model(name),
             attributes=span_attributes,
             start_time=self._start_unix_ns,
         )
-        self._context = context_with(self._span)
+        self._current = CurrentSpan(self._span)
         self._move(None, a.STATE_LOADING)
-        # Last: what fails before this leaves nothing behind in the caller's context.
-        self._token = otel_context.attach(self._context)
+        self._current.enter()  # last: what fails before this leaves nothing behind in the caller's context
 
     def finish(self, loaded: Any) -> None:
         """End a load that returned.
@@ -147,7 +145,7 @@ class ModelLoad:
         # The caller's context first: a load that stays current would be the parent of all later spans.
         self._elapsed_ns = time.perf_counter_ns() - self._start_ns
         with guard("leaving a model load"):
-            otel_context.detach(self._token)
+            self._current.leave()
 
     def _end(self, error: str | None) -> None:
         labels = self._attributes if error is None else {**self._attributes, a.ERROR_TYPE: error}

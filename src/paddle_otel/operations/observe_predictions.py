@@ -14,10 +14,10 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import attempt, guard, guarded
 from paddle_otel.identity import current_identity
+from paddle_otel.operations.current_span import CurrentSpan
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.observe_calls import Observer
-from paddle_otel.operations.observe_current_span import CurrentSpan
 from paddle_otel.operations.observe_reporting import Reporting, reporting
 from paddle_otel.operations.observe_values import model_name, refuse_function, text, whole_number
 from paddle_otel.operations.operation_budget import count_read_tokens

@@ -3,13 +3,10 @@
 import os
 import time
 from collections.abc import Mapping
-from contextvars import Token
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from opentelemetry import context as otel_context
-from opentelemetry.context import Context
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel import instruments
@@ -17,9 +14,9 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.guard import guard, guarded
+from paddle_otel.operations.current_span import CurrentSpan
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.meters import Meters
-from paddle_otel.operations.span_context import context_with
 from paddle_otel.operations.telemetry import Telemetry
 
 _NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
@@ -87,16 +84,14 @@ class PipelineCall:
 
     __slots__ = (
         "_active_ns",
-        "_context",
+        "_current",
         "_entered_ns",
-        "_inside",
         "_pipelines",
         "_process",
         "_request",
         "_span",
         "_start_ns",
         "_start_unix_ns",
-        "_token",
     )
 
     def __init__(self, pipelines: Pipelines, request: PipelineRequest) -> None:
@@ -111,30 +106,25 @@ class PipelineCall:
             attributes[a.PADDLE_PIPELINE_INPUTS] = request.inputs
         self._active_ns = 0
         self._entered_ns = 0
-        self._token: Token[Context] | None = None
         self._process = os.getpid()
         self._start_unix_ns = time.time_ns()
         self._start_ns = time.perf_counter_ns()
-        self._span: Span = pipelines.telemetry.tracer.start_span(
+        self._span = pipelines.telemetry.tracer.start_span(
             spans.pipeline(request.name), attributes=attributes, start_time=self._start_unix_ns
         )
-        self._context: Context = context_with(self._span)
-        self._inside = self._context
+        self._current = CurrentSpan(self._span)
 
     def enter(self) -> None:
         """Begin a part of the work, in this thread or task."""
         with guard("entering a pipeline"):
             self._entered_ns = time.perf_counter_ns()
-            self._token = otel_context.attach(self._inside)
+            self._current.enter()
 
     def leave(self) -> None:
         """End a part of the work, where it began."""
         with guard("leaving a pipeline"):
             self._active_ns += time.perf_counter_ns() - self._entered_ns
-            token, self._token = self._token, None
-            if token is not None:
-                self._inside = otel_context.get_current()
-                otel_context.detach(token)
+            self._current.leave()
 
     def finish(self, results: int | None = None, *, exhausted: bool | None = None) -> None:
         """End a call that returned, or a generator that came to its end or was closed.
@@ -173,7 +163,7 @@ class PipelineCall:
         labels = {a.PADDLE_PIPELINE_NAME: request.name, a.PADDLE_PIPELINE_LIBRARY: request.library}
         if error is not None:
             labels[a.ERROR_TYPE] = error
-        self._pipelines.metrics.duration.record(self._active_ns / 1e9, labels, self._context)
+        self._pipelines.metrics.duration.record(self._active_ns / 1e9, labels, self._current.context)
 
     def _describe(self, results: int | None, exhausted: bool | None, error: str | None) -> None:
         found: dict[str, AttributeValue] = {a.PADDLE_PIPELINE_ACTIVE_DURATION: self._active_ns / 1e9}

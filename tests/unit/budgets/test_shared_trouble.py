@@ -425,6 +425,18 @@ def test_a_forked_child_counts_for_itself(own_redis: Redis, ledger_of: Making) -
     assert one.used(of) == used
 
 
+def test_what_is_kept_of_a_process_goes_with_it(own_redis: Redis, ledger_of: Making) -> None:
+    """A service that is started every minute leaves a sum behind, and not a name for each start."""
+    of = account()
+    for number in range(1, 4):
+        one = ledger_of(own_redis.address, 5.0)
+        one.opened(of)
+        assert takes(one, of, 1000, 10) == 10
+        one.closed(of)
+        one.shut()
+        assert own_redis.hash(key(of)) == {"used": str(10 * number), "held": "0"}
+
+
 def test_what_is_held_goes_back_when_it_is_shut(own_redis: Redis, ledger_of: Making) -> None:
     """What was used a moment ago is reported; afterwards it counts alone, and shutting twice is nothing."""
     one, of = ledger_of(own_redis.address, 5.0), account()

@@ -5,7 +5,7 @@ from typing import Final
 from opentelemetry import context as otel_context
 from opentelemetry.trace import Span
 
-from paddle_otel.decorators.context_part import ContextPart
+from paddle_otel.context_part import ContextPart
 from paddle_otel.operations.span_context import context_with
 
 
