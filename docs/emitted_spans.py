@@ -90,6 +90,7 @@ TOKENIZER = SpanKind(
     (
         (a.PADDLE_TOKENIZER_CLASS, "string", "the tokenizer's class"),
         (a.PADDLE_TOKENIZER_TOKENS, "int", "tokens, padding excluded"),
+        *IDENTITY,
         _ERROR,
     ),
 )
@@ -133,6 +134,7 @@ PREDICTION = SpanKind(
         (a.GEN_AI_PROVIDER_NAME, "string", f"`{a.PROVIDER_PADDLEPADDLE}`, of embeddings"),
         (a.GEN_AI_REQUEST_MODEL, "string", "the model's name, of embeddings"),
         (a.GEN_AI_EMBEDDINGS_DIMENSION_COUNT, "int", "of embeddings, when known"),
+        *IDENTITY,
         _MODULE,
         _ERROR,
     ),
@@ -166,6 +168,7 @@ PIPELINE = SpanKind(
             "double",
             "s; the time in which it worked, without that between two results",
         ),
+        *IDENTITY,
         _ERROR,
     ),
 )

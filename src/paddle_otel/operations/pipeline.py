@@ -14,6 +14,7 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.guard import guard, guarded
+from paddle_otel.identity import current_identity
 from paddle_otel.operations.current_span import CurrentSpan
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.meters import Meters
@@ -101,6 +102,7 @@ class PipelineCall:
             a.PADDLE_PIPELINE_NAME: request.name,
             a.PADDLE_PIPELINE_LIBRARY: request.library,
             **request.attributes,
+            **current_identity().attributes,
         }
         if request.inputs is not None:
             attributes[a.PADDLE_PIPELINE_INPUTS] = request.inputs

@@ -7,11 +7,13 @@ from typing import Final, Literal
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
 from paddle_otel.guard import guard, guarded
+from paddle_otel.identity import current_identity
 from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
@@ -105,7 +107,10 @@ class TokenizerCalls:
 
     def _start_span(self, tokenizer_class: str, direction: Direction, start_unix_ns: int, tokens: int | None) -> Span:
         name = spans.tokenize if direction == a.DIRECTION_ENCODE else spans.detokenize
-        attributes: dict[str, str | int] = {a.PADDLE_TOKENIZER_CLASS: tokenizer_class}
+        attributes: dict[str, AttributeValue] = {
+            a.PADDLE_TOKENIZER_CLASS: tokenizer_class,
+            **current_identity().attributes,
+        }
         if tokens is not None:
             attributes[a.PADDLE_TOKENIZER_TOKENS] = tokens
         return self._telemetry.tracer.start_span(name(tokenizer_class), attributes=attributes, start_time=start_unix_ns)

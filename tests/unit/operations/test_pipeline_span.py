@@ -11,9 +11,16 @@ from opentelemetry.trace import SpanKind, StatusCode
 from conftest import Trouble
 from observed import raising, telemetry_on
 from paddle_otel.conventions import metrics as m
+from paddle_otel.identity import identify
 from paddle_otel.operations.pipeline import PipelineCall, PipelineRequest, Pipelines
 from recording import Recorder
 
+IDENTITY = {
+    "paddle.request.id": "r-1",
+    "gen_ai.conversation.id": "s-1",
+    "enduser.id": "u-1",
+    "paddle.tenant.id": "acme",
+}
 LABELS = {"paddle.pipeline.name": "OCR", "paddle.pipeline.library": "paddlex"}
 
 
@@ -60,6 +67,16 @@ def test_a_plain_call(recorder: Recorder, pipelines: Pipelines) -> None:
     assert span.context is not None
     assert duration.exemplar_trace_ids == (span.context.trace_id,)
     assert set(recorder.metrics()) == {"paddle.pipeline.duration"}
+
+
+def test_who_asked(recorder: Recorder, pipelines: Pipelines) -> None:
+    """The span says it, the metric does not."""
+    with identify(request="r-1", session="s-1", user="u-1", tenant="acme"):
+        call = start(pipelines)
+    call.finish()
+    found = dict(recorder.span("pipeline OCR").attributes or {})
+    assert {name: found[name] for name in IDENTITY} == IDENTITY
+    assert dict(recorder.point("paddle.pipeline.duration").attributes) == LABELS
 
 
 def test_what_is_unknown_is_absent(recorder: Recorder, pipelines: Pipelines) -> None:

@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from observed import Generations, raising, telemetry_on
 from paddle_otel.conventions import metrics as m
+from paddle_otel.identity import identify
 from paddle_otel.operations.generation_facts import GenerationResponse
 from paddle_otel.operations.tokenizer_call import Timer, TokenizerCalls
 from recording import Recorder
@@ -51,6 +52,17 @@ def test_metrics_without_a_trace(recorder: Recorder, calls: TokenizerCalls) -> N
     assert (tokens.value, tokens.count, dict(tokens.attributes)) == (5, 1, ENCODE)
     assert tokens.bounds == m.TOKENIZER_TOKENS.buckets
     assert recorder.spans() == []
+
+
+def test_who_asked(recorder: Recorder, calls: TokenizerCalls) -> None:
+    """The span says it, the metrics do not."""
+    request = recorder.tracer_provider.get_tracer("user").start_as_current_span("request")
+    with request, identify(session="s-1", tenant="acme"):
+        calls.record("LlamaTokenizer", "encode", timed(), 5)
+    found = dict(recorder.span("tokenize LlamaTokenizer").attributes or {})
+    assert (found["gen_ai.conversation.id"], found["paddle.tenant.id"]) == ("s-1", "acme")
+    (tokens,) = recorder.points("paddle.tokenizer.tokens")
+    assert dict(tokens.attributes) == ENCODE
 
 
 @pytest.mark.parametrize(
