@@ -10,6 +10,7 @@ from paddle_otel.budgets import window_time
 from paddle_otel.budgets.ledger import Account, Taken
 from paddle_otel.budgets.shared_keys import key_prefix
 from paddle_otel.budgets.shared_script import Answer, Question
+from paddle_otel.budgets.shared_trend import Trend
 
 FIRST_STEPS: Final = 8
 """For how many steps tokens are set aside at first; more where they are used up quickly …"""
@@ -21,10 +22,8 @@ IDLE: Final = 1.0
 """After how many seconds without use nothing is held any more."""
 SHARE: Final = 16
 """While others hold tokens too, a process is given this part of what is left at most; the script says the same."""
-TREND: Final = 0.05
-"""Over how many seconds at least it is measured how quickly what is left becomes less …"""
-CAUTION: Final = 2.0
-"""… and how many times as quickly it is taken to go on while an answer is late."""
+FAR: Final = 8
+"""The end of a budget is far while more than this part of it is left."""
 KEPT_BUCKETS: Final = 2
 
 
@@ -64,13 +63,13 @@ class Count:
         "_id",
         "_is_told",
         "_kind",
-        "_marks",
         "_others",
         "_prefix",
         "_previous",
         "_refill_at",
         "_reported",
         "_seconds",
+        "_trend",
         "account",
         "answer",
         "answered",
@@ -111,7 +110,7 @@ class Count:
         self.is_queued = self.is_leaving = self.wants_ahead = self._is_told = False
         self._ahead = self._others = self._held = self._previous = self._reported = self._refill_at = 0
         self._grown = self._asked_at = 0.0
-        self._marks: tuple[tuple[float, int], ...] = ()  # when so many were left: some while ago, and lately
+        self._trend = Trend()
         self._earlier: tuple[tuple[int, int], ...] = ()
         # Until Redis has said which bucket it is, the clock of this machine says so.
         self._bucket, self._asked_bucket, self._ends = 0, 0, math.inf
@@ -151,15 +150,25 @@ class Count:
         self.used += want
         return True
 
+    def take_of_plenty(self, want: int, now: float) -> bool:
+        """Take tokens without a grant while the end is far, as far as a process is given some at a time."""
+        left = self._expected_left(now)
+        return left >= self.limit // FAR and self._take_at_most(left // SHARE, want, now)
+
+    def take_step_ahead(self, want: int, now: float) -> bool:
+        """Take tokens of one step without a grant: where none was taken so since Redis was last heard of.
+
+        So a process is never further beyond a limit than by one step.
+        """
+        return self.used <= self.secured and want <= self.left and self.take_unasked(want, self.limit, now)
+
     def take_late(self, want: int, now: float) -> bool:
         """Take tokens while the answer is late: as many as it would have been given, if all go on as they did.
 
         Near the end that is none where others spend too, as they may have used what was left, and else one step.
         """
-        left = max(0, self.left - math.ceil(CAUTION * self._fall() * (now - self._asked_at)))
-        share = left // SHARE
-        allowed = share if self._held else max(share, min(want, self.left))
-        return self.used + want - self.secured <= allowed and self.take_unasked(want, self.limit, now)
+        share = self._expected_left(now) // SHARE
+        return self._take_at_most(share if self._held else max(share, min(want, self.left)), want, now)
 
     def add(self, tokens: int, now: float) -> None:
         """Count tokens that were used already."""
@@ -203,7 +212,7 @@ class Count:
     def begin_limit(self, limit: int) -> None:
         """Take another limit than before; what was set aside under the old one is given back."""
         self.left += limit - self.limit
-        self._marks = ()
+        self._trend.forget()
         self.limit = limit
         self.secured = min(self.secured, self.used)
 
@@ -270,7 +279,7 @@ class Count:
         self._others, self._held, self._previous = answer.others, answer.held, answer.previous
         self._ends = math.inf if self._kind == "none" else now + answer.milliseconds / 1000
         self.left = self.limit - self.weighted(now) - self._held - self.pool
-        self._mark()
+        self._trend.note(self._asked_at, self.left)
         self.heard = now
         if was_told or self.is_reported:
             self.answered = asked
@@ -295,20 +304,11 @@ class Count:
             self._ahead //= 2
         return self._ahead
 
-    def _mark(self) -> None:
-        """Remember how many are left."""
-        mark = (self._asked_at, self.left)
-        if not self._marks:
-            self._marks = (mark, mark)
-        elif mark[0] - self._marks[-1][0] > TREND:
-            self._marks = (self._marks[-1], mark)
+    def _take_at_most(self, ungranted: int, want: int, now: float) -> bool:
+        return self.used + want - self.secured <= ungranted and self.take_unasked(want, self.limit, now)
 
-    def _fall(self) -> float:
-        """Return how many tokens a second become less of what is left, whoever uses them or sets them aside."""
-        if not self._marks:
-            return 0.0
-        since, before = self._marks[0]
-        return max(0, before - self.left) / max(self._asked_at - since, TREND)
+    def _expected_left(self, now: float) -> int:
+        return max(0, self.left - self._trend.fall(now))
 
     def _shift(self, buckets: int) -> None:
         """Number the buckets as Redis does; so far the clock of this machine did."""
@@ -322,7 +322,7 @@ class Count:
         known = (*self._earlier, (self._bucket, self.used - carried)) if number > self._bucket else self._earlier
         self._earlier = tuple(pair for pair in known if number - KEPT_BUCKETS <= pair[0] < number)
         self._bucket, self.used = number, carried
-        self._marks = ()
+        self._trend.forget()
 
     def _within(self, current: int, now: float) -> window_time.Count:
         left = min(float(self._seconds), max(0.0, self._ends - now))

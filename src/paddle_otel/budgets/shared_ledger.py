@@ -19,8 +19,8 @@ from paddle_otel.budgets.shared_worker import Worker
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard
 
-FIRST_WAITS: Final = 50
-"""How many times as long as a step the first one waits, of which nothing is known yet."""
+LONGEST_WAITS: Final = 50
+"""How many times as long a step waits of which nothing is known yet, or before which one went ahead of the answer."""
 FRESH: Final = 0.05
 """For how many seconds an answer is taken for the present state."""
 KEPT: Final = 600.0
@@ -38,7 +38,8 @@ class SharedLedger:
 
     Args:
         address: Of the Redis, see ``PADDLE_OTEL_BUDGET_LEDGER``.
-        wait: For how many seconds a step waits for an answer at most.
+        wait: For how many seconds a step waits for an answer; near the end of a budget :data:`LONGEST_WAITS` times as
+            long at most.
 
     Attributes:
         health: Whether Redis answers.
@@ -165,7 +166,7 @@ class SharedLedger:
         # Nothing is known, or nothing new. Once: who asks again meanwhile waits no longer than any step does.
         if count.sought is None:
             count.sought = now
-        return max(now + self.wait, count.sought + self.wait * FIRST_WAITS)
+        return max(now + self.wait, count.sought + self.wait * LONGEST_WAITS)
 
     def _count(self, account: Account) -> Count:
         with self._lock:
@@ -179,7 +180,7 @@ class SharedLedger:
             if self.health.is_down or self._is_shut:
                 self._tell(count)
                 return self._take_unasked(count, account, want, now)
-            deadline = self._deadline(count, now)
+            deadline, last = self._deadline(count, now), now + self.wait * LONGEST_WAITS
             count.need(want)
             number, answer = self._ask(count)
         try:
@@ -188,15 +189,15 @@ class SharedLedger:
                 in_time = seconds > 0 and answer.wait(seconds)
                 with count.lock:
                     now = time.monotonic()
-                    if want and count.take_granted(want, limit, now):
-                        return count.taken(True, now)
-                    if count.answered >= number and not count.is_over(now):
-                        if want > MOST_AHEAD:
-                            self._tell(count)  # what was set aside for it goes back
-                        return count.taken(not want and count.weighted(now) < limit, now)
-                    if not in_time or self.health.is_down:
-                        return self._take_unasked(count, account, want, now)
-                    number, answer = self._ask(count)
+                    taken = self._take_answered(count, want, number, now)
+                    if taken is None and (now >= last or not self._answers(count)):
+                        taken = self._take_unasked(count, account, want, now)
+                    if taken is None and not in_time:
+                        taken, deadline = self._take_ahead(count, account, want, now), last
+                    if taken is not None:
+                        return taken
+                    if in_time:
+                        _, answer = self._ask(count)  # of the next answer; the number stays, others ask all the time
         finally:
             with count.lock:
                 count.needed -= want
@@ -206,6 +207,31 @@ class SharedLedger:
         answer = count.answer = count.answer or threading.Event()
         self._tell(count, urgent=True)
         return count.asked + 1, answer
+
+    def _take_answered(self, count: Count, want: int, number: int, now: float) -> Taken | None:
+        """Take what is granted by now; ``None`` where that question has no answer yet."""
+        if want and count.take_granted(want, count.limit, now):
+            return count.taken(True, now)
+        if count.answered < number or count.is_over(now):
+            return None
+        if want > MOST_AHEAD:
+            self._tell(count)  # what was set aside for it goes back
+        return count.taken(not want and count.weighted(now) < count.limit, now)
+
+    @staticmethod
+    def _take_ahead(count: Count, account: Account, want: int, now: float) -> Taken | None:
+        """Go ahead of an answer that is late, or not; ``None`` where it is waited for longer."""
+        if count.is_over(now):
+            return None
+        if want > count.left:
+            return count.taken(False, now)
+        if account.is_closed or not (count.take_of_plenty(want, now) or count.take_step_ahead(want, now)):
+            return None
+        return count.taken(True, now)
+
+    def _answers(self, count: Count) -> bool:
+        """Whether an answer is late at most, and what was left of this account before is known."""
+        return count.heard is not None and not self.health.is_down and not self._is_shut
 
     def _take_unasked(self, count: Count, account: Account, want: int, now: float) -> Taken:
         if account.is_closed:

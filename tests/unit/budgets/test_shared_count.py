@@ -143,6 +143,21 @@ def test_while_an_answer_is_late_a_share_of_what_was_left_is_used(held: int, tok
     assert not big.take_late(tokens, NOW)
 
 
+def test_one_step_goes_ahead_of_its_answer() -> None:
+    """A process is beyond what it was granted by one step at most, and never by what nobody has left."""
+    count = count_of(Window())
+    count.limit = 100
+    count.hear(2, count.question(NOW), Answer(0, 5, 70, 10, 0, 0), NOW)
+    assert (count.pool, count.left) == (5, 15)
+    assert not count.take_step_ahead(16, NOW)
+    assert count.take_step_ahead(8, NOW)  # 3 beyond
+    assert not count.take_step_ahead(1, NOW)
+    count.hear(3, count.question(NOW), Answer(0, 0, 70, 10, 0, 0), NOW)
+    assert (count.used, count.left) == (8, 12)
+    assert count.take_step_ahead(12, NOW)
+    assert not count.take_step_ahead(1, NOW)
+
+
 @pytest.mark.parametrize(
     ("late", "granted"),
     [

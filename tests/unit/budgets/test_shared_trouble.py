@@ -20,7 +20,7 @@ from paddle_otel.budgets.ledger import Account
 from paddle_otel.budgets.shared_connection import Connection, LedgerError
 from paddle_otel.budgets.shared_health import LONGEST_PAUSE, Health
 from paddle_otel.budgets.shared_keys import key_prefix
-from paddle_otel.budgets.shared_ledger import FIRST_WAITS, SharedLedger
+from paddle_otel.budgets.shared_ledger import LONGEST_WAITS, SharedLedger
 
 WAIT = 0.002
 ALL = Window()
@@ -194,8 +194,26 @@ def test_the_first_answer_is_waited_for_longer(own_redis: Redis, ledger_of: Maki
     """Nothing is known yet: a closed budget would refuse the first request of each subject."""
     one = ledger_of(own_redis.address, 0.1)
     own_redis.freeze()
-    threading.Timer(0.3 * 0.1 * FIRST_WAITS / 50, own_redis.thaw).start()
+    threading.Timer(0.3 * 0.1 * LONGEST_WAITS / 50, own_redis.thaw).start()
     assert one.take(account(is_closed=True), 1, 10).granted is True
+
+
+def test_one_step_goes_ahead_and_the_next_waits_for_the_answer(own_redis: Redis, ledger_of: Making) -> None:
+    """So a limit that others use up meanwhile is not exceeded by more."""
+    one, other, of = ledger_of(own_redis.address, 0.02), ledger_of(own_redis.address, 5.0), account()
+    other.opened(of)
+    assert other.take(of, 40, 100).granted
+    one.opened(of)
+    assert one.take(of, 1, 100).granted
+    time.sleep(0.2)  # until it asks no more, and does not hear of what follows
+    other.add(of, 50)
+    wait_until(lambda: own_redis.sum(key(of))[0] == 90)
+    own_redis.freeze()
+    threading.Timer(0.06, own_redis.thaw).start()
+    assert one.take(of, 20, 100).granted  # from what was left when it was last heard of
+    assert not one.take(of, 20, 100).granted
+    wait_until(lambda: own_redis.sum(key(of))[0] == 111)
+    assert one.health.errors == {}
 
 
 def test_no_wait_at_all(own_redis: Redis, ledger_of: Making) -> None:
