@@ -41,6 +41,12 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+@pytest.fixture
+def _patient_monitors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let monitors wait for their first and last sample as long as a busy machine needs."""
+    monkeypatch.setattr("paddle_otel.monitor.gpu_monitor.FIRST_SAMPLE_SECONDS", 60.0)
+
+
 class Trouble:
     """The telemetry trouble that a test expects, by the site that reported it."""
 

@@ -11,7 +11,7 @@ from paddle_otel.monitor import GPUMonitor, activity
 
 
 @pytest.fixture
-def measured(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> GPUMonitor:
+def measured(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch, _patient_monitors: None) -> GPUMonitor:
     """Two GPUs, two samples, a forward pass between them."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     fake_nvml.reset(2)

@@ -130,7 +130,7 @@ CALL_SITES = (
     "paddle_otel.paddlenlp.taskflow_facts.input_count",
     "paddle_otel.paddlenlp.taskflow_facts.model_name",
     "paddle_otel.operations.pipeline.PipelineCall.__init__",
-    "paddle_otel.operations.pipeline.otel_context.attach",
+    "paddle_otel.context_part.otel_context.attach",
 )
 LOAD_SITES = (
     "paddle_otel.paddlenlp.taskflow_loads.taskflow_source",

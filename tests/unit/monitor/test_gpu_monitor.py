@@ -34,7 +34,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def driver(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+def driver(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch, _patient_monitors: None) -> FakeDriver:
     """Eight devices, all of which the process may use."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     fake_nvml.reset(8)
@@ -249,8 +249,9 @@ def test_a_gpu_is_lost_in_the_middle(driver: FakeDriver) -> None:
     assert statistics.devices[0].samples >= before[0].samples + 3
 
 
-def test_a_driver_that_hangs(driver: FakeDriver) -> None:
+def test_a_driver_that_hangs(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for it but the thread that reads it; the statistics say so."""
+    monkeypatch.setattr("paddle_otel.monitor.gpu_monitor.FIRST_SAMPLE_SECONDS", 0.5)
     monitor = GPUMonitor(0, interval=0.1).start()
     samples(monitor, 1)
     driver.inject("nvmlDeviceGetUtilizationRates", HANG)

@@ -26,7 +26,7 @@ LEAST_BYTES = 4096
 
 
 @pytest.fixture
-def driver(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+def driver(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch, _patient_monitors: None) -> FakeDriver:
     """Two devices."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     fake_nvml.reset(2)
@@ -125,7 +125,7 @@ def test_a_file_that_cannot_be_written(driver: FakeDriver, tmp_path: Path, caplo
     """Is said once, by its name without its folder; the measurement goes on."""
     assert driver
     (tmp_path / "log.csv").mkdir()
-    with caplog.at_level(logging.DEBUG), GPUMonitor(0, interval=0.1, log_to=tmp_path / "log.csv") as monitor:
+    with caplog.at_level(logging.INFO), GPUMonitor(0, interval=0.1, log_to=tmp_path / "log.csv") as monitor:
         samples(monitor, 3)
     assert monitor.get_statistics().status == "ok"
     (line,) = [record.getMessage() for record in caplog.records]
