@@ -213,9 +213,8 @@ def _report_unknown_names(environ: Mapping[str, str]) -> None:
             )
             _warn_once(
                 variable,
-                "%s=%r is not a setting of paddle-otel and has no effect; the defaults are used.%s",
-                variable,
-                environ[variable],
+                "%s is not a setting of paddle-otel and has no effect; the defaults are used.%s",
+                variable,  # not its value: a misspelt address has a password in it
                 hint,
             )
 

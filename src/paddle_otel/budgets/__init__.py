@@ -19,9 +19,11 @@ __all__ = [
     "budgets",
     "remove_budget",
     "set_budget",
+    "tokens_used",
 ]
 
 # What programs call; the rest of this project asks BUDGETS itself.
 set_budget = BUDGETS.set_budget
 remove_budget = BUDGETS.remove_budget
 budgets = BUDGETS.budgets
+tokens_used = BUDGETS.tokens_used

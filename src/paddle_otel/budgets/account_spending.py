@@ -62,8 +62,11 @@ class AccountSpending:
         self._warned: int | None = None
         self._beyond = False
 
-    def begin(self) -> BudgetExceeded | None:
+    def begin(self, since: float | None = None) -> BudgetExceeded | None:
         """Take what is known to be needed: the prompt, and the first step of a generation.
+
+        Args:
+            since: When the request began to ask its budgets; now unless given.
 
         Returns:
             What to raise, where the budget refuses the request.
@@ -76,7 +79,7 @@ class AccountSpending:
             self._count(budget, self._input)
             return None
         want = self._input + ((self._occasion.spender.step_tokens or 0) if self._counts_output else 0)
-        taken = self._ledger.take(self._account, want, budget.limit)
+        taken = self._ledger.take(self._account, want, budget.limit, since)
         if taken.granted:
             self._note(budget, taken, want)
             return None
@@ -89,13 +92,16 @@ class AccountSpending:
         self._note(budget, self._ledger.add(self._account, want), want)
         return None
 
-    def step(self, made: int, following: int, has_ended: Callable[[], bool] | None = None) -> str | None:
+    def step(
+        self, made: int, following: int, has_ended: Callable[[], bool] | None = None, since: float | None = None
+    ) -> str | None:
         """Count a step, and take the tokens of the next one.
 
         Args:
             made: Output tokens so far.
             following: The most that the next step makes.
             has_ended: Looks whether the request has ended by itself.
+            since: When the step began to ask its budgets; now unless given.
 
         Returns:
             The budget's name if the request is to stop here.
@@ -105,7 +111,7 @@ class AccountSpending:
             return None
         stops = self._may_end and "stop" in budget.actions
         if not self._counts_output:
-            return self._stop(budget, None) if self._over and stops else None
+            return self._stop(budget, None, since) if self._over and stops else None
         missing = self._input + made - self._taken
         if missing > 0:
             self._count(budget, missing, is_told=not stops)
@@ -115,9 +121,9 @@ class AccountSpending:
         want = following + missing
         if want <= 0:
             return None
-        taken = self._ledger.take(self._account, want, budget.limit)
+        taken = self._ledger.take(self._account, want, budget.limit, since)
         if not taken.granted:
-            return None if has_ended is not None and has_ended() else self._stop(budget, taken)
+            return None if has_ended is not None and has_ended() else self._stop(budget, taken, since)
         self._note(budget, taken, want)
         return None
 
@@ -155,10 +161,10 @@ class AccountSpending:
             self._warned = bucket
             self._announcer.warn(self._occasion, budget, self._account, taken)
 
-    def _stop(self, budget: Budget, taken: Taken | None) -> str:
+    def _stop(self, budget: Budget, taken: Taken | None, since: float | None) -> str:
         if not self._beyond:
             if taken is None:
-                taken = self._ledger.take(self._account, 0, budget.limit)
+                taken = self._ledger.take(self._account, 0, budget.limit, since)
             self._exceed(budget, taken, "stop")
         return budget.name
 

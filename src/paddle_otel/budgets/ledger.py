@@ -64,13 +64,14 @@ class Ledger(Protocol):
         """Note that a request begins to spend from an account; once per request, before its first :meth:`take`."""
         ...
 
-    def take(self, account: Account, want: int, limit: int) -> Taken:
+    def take(self, account: Account, want: int, limit: int, since: float | None = None) -> Taken:
         """Take tokens if they fit, all or none of them.
 
         Args:
             account: Whose.
             want: How many; with 0 nothing is taken, and granted means that something is left (``used < limit``).
             limit: What the window allows; may differ from call to call.
+            since: When the request or step that waits for this began to ask, ``time.monotonic()``; now unless given.
         """
         ...
 

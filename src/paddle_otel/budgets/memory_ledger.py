@@ -49,7 +49,7 @@ class MemoryLedger:
     def opened(self, account: Account) -> None:
         """Do nothing: there is nothing to prepare."""
 
-    def take(self, account: Account, want: int, limit: int) -> Taken:
+    def take(self, account: Account, want: int, limit: int, since: float | None = None) -> Taken:  # noqa: ARG002 - it waits for nobody
         """Take tokens if they fit, all or none of them."""
         subject = account.subject
         with self._lock:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
+from weakref import WeakSet
 
 from paddle_otel.budgets.budget import Budget
 from paddle_otel.budgets.ledger import Account
@@ -40,11 +41,13 @@ class Policy:
 
     Args:
         budget: The budget.
+        earlier: Those in whose place it comes.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, earlier: Iterable["Policy"] = ()) -> None:
         self.budget: Budget | None = budget
         """``None`` once it is removed. Its scope, window, counts and match stay the same."""
+        self._earlier: Final[WeakSet[Policy]] = WeakSet(earlier)
         self.shown: dict[str, Account] = {}
         """The accounts that are told apart on metrics."""
         self._matchers: Final = tuple((key, _matcher(value)) for key, value in budget.match.items())
@@ -56,6 +59,16 @@ class Policy:
             if value is None or not matches(value):
                 return False
         return True
+
+    def replaced_by(self, budget: Budget) -> "Policy":
+        """Return what requests find from now on; those that run go on with this one."""
+        return Policy(budget, (*self._earlier, self))
+
+    def remove(self) -> None:
+        """Free running requests at their next step, also of those that came before it."""
+        self.budget = None
+        for policy in self._earlier:
+            policy.budget = None
 
     def can_become(self, budget: Budget) -> bool:
         """Tell whether a changed budget counts the same tokens of the same requests."""

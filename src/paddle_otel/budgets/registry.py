@@ -61,7 +61,7 @@ class Budgets:
             self._shown.load(settings)
             with guard("opening the shared ledger of token budgets"):
                 self._ledgers.load(settings)
-            path = os.path.expanduser(settings.budgets)  # noqa: PTH111 - Path raises where there is no home
+            path = _path(settings.budgets)
             if self._file is not None and self._file.path == path:
                 return
             if self._file is not None:
@@ -75,7 +75,8 @@ class Budgets:
         """Put a budget in force, in place of one of the same name.
 
         Where only the limit, the actions or the warning differ, running requests see it at their next step. A budget
-        with another scope, window, match or count is for requests that begin from now on.
+        with another scope, window, match or count is for requests that begin from now on; those that run keep the one
+        that they began with. Counts with another scope or window begin at 0.
         """
         with self._lock:
             self._from_code[budget.name] = budget
@@ -136,6 +137,27 @@ class Budgets:
             parts.append(AccountSpending(policy, account, self._ledgers.of(budget.scope), self._announcer, occasion))
         return RequestSpending(parts) if parts else None
 
+    def tokens_used(self, name: str, subject: str = "") -> int | None:
+        """Return how many tokens somebody has used of a budget within its window, while requests run too.
+
+        What is taken for the next steps of running requests is part of it. With a shared ledger it is the count of
+        all processes as this one has last heard, and unknown where none of its requests has spent from it lately.
+
+        Args:
+            name: Of the budget.
+            subject: Whose count, by the budget's scope: a tenant, a session's id, a user, a model, a request's id;
+                empty for the process.
+
+        Returns:
+            The tokens; ``None`` where it is not known, or there is no such budget.
+        """
+        with self._lock:
+            policy = self._policies.get(name)
+        budget = None if policy is None else policy.budget
+        if budget is None:
+            return None
+        return self._ledgers.of(budget.scope).used(Account.of(budget, subject))
+
     def used(self) -> Iterator[tuple[Account, int]]:
         """Return the tokens used at the accounts that metrics may tell apart."""
         with self._lock:
@@ -168,18 +190,22 @@ class Budgets:
             if policy is not None and policy.can_become(budget):
                 policy.budget = budget
             else:
-                if policy is not None:
-                    policy.budget = None
-                policy = Policy(budget)
+                policy = Policy(budget) if policy is None else policy.replaced_by(budget)
             policies[name] = policy
         for removed in self._policies.values():
-            removed.budget = None
+            removed.remove()
         self._policies, self._index, self.is_active = policies, None, bool(policies)
 
     def _make_index(self) -> PolicyIndex:
         with self._lock:
             index = self._index = PolicyIndex(self._policies.values())
         return index
+
+
+def _path(setting: str) -> str:
+    """Return where a budget file is, also when the program has gone to another folder; empty for none."""
+    # By hand: Path raises where there is no home.
+    return os.path.abspath(os.path.expanduser(setting)) if setting else ""  # noqa: PTH100, PTH111
 
 
 def _follow(path: str, use: Callable[[Iterable[Budget]], None]) -> "WatchedFile":

@@ -1,5 +1,6 @@
 """What one request spends of all budgets that are for it."""
 
+import time
 from collections.abc import Callable, Sequence
 
 from paddle_otel.budgets.account_spending import AccountSpending
@@ -21,8 +22,9 @@ class RequestSpending:
         self.stopped_by: str | None = None
         self._made = 0
         self._parts: Sequence[AccountSpending] = ()
+        since = _now_if_several(parts)
         for number, part in enumerate(parts):
-            self.refusal = attempt("asking a budget", part.begin)
+            self.refusal = attempt("asking a budget", part.begin, since)
             if self.refusal is not None:
                 for begun in parts[: number + 1]:
                     begun.withdraw()
@@ -43,10 +45,15 @@ class RequestSpending:
     def _step(self, tokens: int, next_tokens: int | None, has_ended: Callable[[], bool] | None) -> bool:
         self._made = made = self._made + tokens
         following = tokens if next_tokens is None else next_tokens
-        stop = False
+        stop, since = False, _now_if_several(self._parts)
         for part in self._parts:
-            name = part.step(made, following, has_ended)
+            name = part.step(made, following, has_ended, since)
             if name is not None:
                 stop = True
                 self.stopped_by = self.stopped_by or name
         return stop
+
+
+def _now_if_several(parts: Sequence[AccountSpending]) -> float | None:
+    # They wait together as long as one does. One asks for the time itself, and only where it waits.
+    return time.monotonic() if len(parts) > 1 else None

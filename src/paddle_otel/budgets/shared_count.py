@@ -163,12 +163,12 @@ class Count:
         return self.used <= self.secured and want <= self.left and self.take_unasked(want, self.limit, now)
 
     def take_late(self, want: int, now: float) -> bool:
-        """Take tokens while the answer is late: as many as it would have been given, if all go on as they did.
+        """Take tokens while the answer is late: what is left where nobody else spends, and else a share of it.
 
-        Near the end that is none where others spend too, as they may have used what was left, and else one step.
+        That share is what would have been given, if the others go on as they did; near the end it is none.
         """
         share = self._expected_left(now) // SHARE
-        return self._take_at_most(share if self._held else max(share, min(want, self.left)), want, now)
+        return self._take_at_most(share if self._held or self._trend.is_rising else self.left, want, now)
 
     def add(self, tokens: int, now: float) -> None:
         """Count tokens that were used already."""
@@ -212,7 +212,6 @@ class Count:
     def begin_limit(self, limit: int) -> None:
         """Take another limit than before; what was set aside under the old one is given back."""
         self.left += limit - self.limit
-        self._trend.forget()
         self.limit = limit
         self.secured = min(self.secured, self.used)
 
@@ -279,7 +278,7 @@ class Count:
         self._others, self._held, self._previous = answer.others, answer.held, answer.previous
         self._ends = math.inf if self._kind == "none" else now + answer.milliseconds / 1000
         self.left = self.limit - self.weighted(now) - self._held - self.pool
-        self._trend.note(self._asked_at, self.left)
+        self._trend.note(self._asked_at, self._others + self._held)
         self.heard = now
         if was_told or self.is_reported:
             self.answered = asked
@@ -308,7 +307,7 @@ class Count:
         return self.used + want - self.secured <= ungranted and self.take_unasked(want, self.limit, now)
 
     def _expected_left(self, now: float) -> int:
-        return max(0, self.left - self._trend.fall(now))
+        return max(0, self.left - self._trend.rise(now))
 
     def _shift(self, buckets: int) -> None:
         """Number the buckets as Redis does; so far the clock of this machine did."""

@@ -71,7 +71,7 @@ class SharedLedger:
         if len(self._counts) > CAPACITY + MOST_FORGOTTEN:
             self._forget()  # where no thread does
 
-    def take(self, account: Account, want: int, limit: int) -> Taken:
+    def take(self, account: Account, want: int, limit: int, since: float | None = None) -> Taken:
         """See :class:`~paddle_otel.budgets.ledger.Ledger`; waits as long as was said, at most."""
         count = self._counts.get(account.key) or self._count(account)
         now = time.monotonic()
@@ -84,7 +84,7 @@ class SharedLedger:
                 return count.taken(True, now)
             if not want and limit == count.limit and count.heard is not None and now - count.heard < FRESH:
                 return count.taken(count.weighted(now) < limit, now)
-        return self._take_asking(count, account, want, limit)
+        return self._take_asking(count, account, want, limit, now if since is None else since)
 
     def add(self, account: Account, tokens: int) -> Taken:
         """See :class:`~paddle_otel.budgets.ledger.Ledger`."""
@@ -158,21 +158,21 @@ class SharedLedger:
 
             multiprocessing.register_after_fork(self, shut_at_its_end)
 
-    def _deadline(self, count: Count, now: float) -> float:
-        """Return until when a request or step waits for an answer."""
-        if count.heard is not None and now - count.heard <= IDLE:
+    def _deadline(self, count: Count, since: float) -> float:
+        """Return until when a request or step waits for an answer that began to ask then."""
+        if count.heard is not None and since - count.heard <= IDLE:
             count.sought = None
-            return now + self.wait
+            return since + self.wait
         # Nothing is known, or nothing new. Once: who asks again meanwhile waits no longer than any step does.
         if count.sought is None:
-            count.sought = now
-        return max(now + self.wait, count.sought + self.wait * LONGEST_WAITS)
+            count.sought = since
+        return max(since + self.wait, count.sought + self.wait * LONGEST_WAITS)
 
     def _count(self, account: Account) -> Count:
         with self._lock:
             return self._counts.setdefault(account.key, Count(account))
 
-    def _take_asking(self, count: Count, account: Account, want: int, limit: int) -> Taken:
+    def _take_asking(self, count: Count, account: Account, want: int, limit: int, since: float) -> Taken:
         with count.lock:
             now = time.monotonic()
             if limit != count.limit:
@@ -180,7 +180,7 @@ class SharedLedger:
             if self.health.is_down or self._is_shut:
                 self._tell(count)
                 return self._take_unasked(count, account, want, now)
-            deadline, last = self._deadline(count, now), now + self.wait * LONGEST_WAITS
+            deadline, last = self._deadline(count, since), since + self.wait * LONGEST_WAITS
             count.need(want)
             number, answer = self._ask(count)
         try:
@@ -237,8 +237,11 @@ class SharedLedger:
         if account.is_closed:
             return count.taken(False, now)._replace(used=None)
         is_late = count.heard is not None and not self.health.has_failed and not self._is_shut
-        granted = count.take_late(want, now) if is_late else count.take_unasked(want, count.limit, now)
-        return count.taken(granted, now)
+        if not is_late:
+            return count.taken(count.take_unasked(want, count.limit, now), now)
+        taken = count.taken(count.take_late(want, now), now)
+        is_certain = taken.granted or count.weighted(now) + want > count.limit
+        return taken if is_certain else taken._replace(used=None)
 
     def _tell(self, count: Count, *, urgent: bool = False) -> None:
         if (count.is_queued and not urgent) or self.health.is_lost or self._is_shut:

@@ -6,7 +6,8 @@ All times are those of Redis.
 
 Each count is a hash: ``used`` (tokens used, all processes), ``held`` (tokens that processes have set aside for their
 next steps), and both again for each process behind a colon, with ``until``: from then on what it holds is taken back
-from a process that has died.
+from a process that has died. Of a count without a window, which may last for years, a process that was not heard of for
+a week is forgotten; should it come back it is counted once more. ``swept`` is when that was last looked for.
 """
 
 from typing import Final, NamedTuple
@@ -63,13 +64,19 @@ end
 local function free()  -- for this process: what it holds is free for it
   return limit - weighted - read(mine, 'used') - read(mine, 'held') + read(mine, 'held:' .. id)
 end
+local function release(process)  -- what it holds
+  local its = read(mine, 'held:' .. process)
+  if its > 0 then
+    redis.call('HINCRBY', mine, 'held', string.format('%.0f', -its))
+  end
+  redis.call('HDEL', mine, 'held:' .. process)
+end
 if free() < least and read(mine, 'held') > read(mine, 'held:' .. id) then
   local fields = redis.call('HGETALL', mine)
   for position = 1, #fields, 2 do
     local dead = string.match(fields[position], '^until:(.+)$')
     if dead and dead ~= id and tonumber(fields[position + 1]) < now then
-      redis.call('HINCRBY', mine, 'held', string.format('%.0f', -read(mine, 'held:' .. dead)))
-      redis.call('HDEL', mine, 'held:' .. dead, 'until:' .. dead)
+      release(dead)
     end
   end
 end
@@ -78,11 +85,22 @@ local others = read(mine, 'held') - read(mine, 'held:' .. id)
 local share = math.max(least, math.floor(room / (others > 0 and 16 or 2)))
 local grant = math.max(math.min(hold, room, share), keep)
 write(mine, 'held', grant)
-if grant > 0 then
+if grant > 0 or kind == 'none' then
   redis.call('HSET', mine, 'until:' .. id, string.format('%.0f', now + 10))
 end
 if kind == 'none' then
   redis.call('EXPIRE', mine, idle)
+  if redis.call('HLEN', mine) > 64 and read(mine, 'swept') < now - 3600 then  -- the sums stay
+    redis.call('HSET', mine, 'swept', string.format('%.0f', now))
+    local fields = redis.call('HGETALL', mine)
+    for position = 1, #fields, 2 do
+      local gone = string.match(fields[position], '^until:(.+)$')
+      if gone and tonumber(fields[position + 1]) < now - 604800 then
+        release(gone)
+        redis.call('HDEL', mine, 'used:' .. gone, 'until:' .. gone)
+      end
+    end
+  end
 end
 local answer = {
   bucket, grant, read(mine, 'used') - read(mine, 'used:' .. id), others, previous,

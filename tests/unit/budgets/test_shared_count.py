@@ -127,20 +127,38 @@ def test_before_redis_has_answered_the_clock_of_the_machine_numbers_the_buckets(
     assert (following.bucket, following.used, following.earlier) == (500, 6, ((499, 4),))
 
 
-@pytest.mark.parametrize(("held", "tokens"), [(0, 10), (8, 6)])
-def test_while_an_answer_is_late_a_share_of_what_was_left_is_used(held: int, tokens: int) -> None:
-    """A 16th, or one step where nobody else holds any."""
+@pytest.mark.parametrize(
+    ("others", "held", "late", "granted"),
+    [
+        ((10, 10), 0, 2.0, 108),  # nobody else spends: all of it
+        ((10, 10), 8, 2.0, 100 // 16),  # somebody holds some
+        ((9, 10), 0, 2.0, (108 - 2 * 20) // 16),  # somebody has used some: 1 in 0.1 s, so 2 · 10/s · 2 s
+    ],
+)
+def test_while_an_answer_is_late_what_was_left_is_used(
+    others: tuple[int, int], held: int, late: float, granted: int
+) -> None:
+    """By one process alone, or a 16th of what is left by then."""
     count = count_of(Window())
     count.limit = 118
-    question = count.question(NOW)
-    count.hear(count.asked, question, Answer(0, 0, 10, held, 0, 0), NOW)
+    for number, used in enumerate(others):
+        now = NOW + number * 0.1
+        assert count.hear(count.asked, count.question(now), Answer(0, 0, used, held, 0, 0), now)
     assert count.left == 108 - held
-    assert sum(count.take_late(1, NOW) for _ in range(100)) == (108 - held) // 16
-    big = count_of(Window())
-    big.limit = 20
-    big.hear(2, big.question(NOW), Answer(0, 0, 5, held, 0, 0), NOW)
-    assert big.take_late(tokens, NOW) is (held == 0)
-    assert not big.take_late(tokens, NOW)
+    assert sum(count.take_late(1, NOW + 0.1 + late) for _ in range(200)) == granted
+
+
+def test_what_a_process_uses_itself_is_not_taken_for_what_others_use() -> None:
+    """However quickly it went, all that is left is its own while an answer is late."""
+    count = count_of(Window())
+    count.limit = 10_000
+    for number in range(9):
+        now = NOW + number * 0.025
+        count.add(500, now)
+        assert count.hear(count.asked, count.question(now), Answer(100, 0, 0, 0, 0, 0), now)
+    assert count.left == 10_000 - 4500
+    assert count.take_late(5500, NOW + 1.2)
+    assert not count.take_late(1, NOW + 1.2)
 
 
 def test_one_step_goes_ahead_of_its_answer() -> None:
@@ -180,8 +198,8 @@ def test_what_is_left_is_taken_to_become_less_as_quickly_as_before_twice(late: f
     assert sum(count.take_late(1, now) for _ in range(100)) == granted
 
 
-def test_how_quickly_it_became_less_is_forgotten_with_its_bucket() -> None:
-    """And where a budget gets another limit: what is left is then another number."""
+def test_how_quickly_others_spent_is_forgotten_with_the_bucket() -> None:
+    """It is another number from then on; so is what is left with another limit."""
     count = count_of(MINUTE)
     count.limit = 1000
     for number, others in enumerate((0, 500)):

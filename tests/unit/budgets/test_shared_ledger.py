@@ -330,3 +330,29 @@ def test_nobody_is_known_of_whom_nothing_was_asked(ledger_of: Making) -> None:
 def _questions(redis: Redis) -> int:
     lines = [line for line in redis.ask("INFO", "commandstats").splitlines() if line.startswith("cmdstat_evalsha:")]
     return int(lines[0].partition("calls=")[2].partition(",")[0]) if lines else 0
+
+
+def test_processes_that_are_gone_are_forgotten(redis: Redis, ledger_of: Making) -> None:
+    """A count without a window may last for years: what they have used stays counted, what they held does not."""
+    of, now = account(), int(time.time())
+    name = key(of)
+    redis.ask("HSET", name, "used", "710", "held", "3")
+    for number in range(70):
+        until = now - (8 if number else 6) * 86_400
+        redis.ask("HSET", name, f"used:{number}", "10", f"until:{number}", f"{until}")
+    redis.ask("HSET", name, "held:7", "3", "used:me", "10")
+    assert ledger_of().take(of, 1, 1_000).used == 711
+    wait_until(lambda: redis.sum(name) == (711, 0))
+    fields = set(redis.hash(name))
+    assert sum(field.startswith("used:") for field in fields) == 3  # number 0, one of unknown age, and the ledger's
+    assert {"used:0", "used:me", "until:0"} < fields
+
+
+def test_processes_are_kept_while_there_are_few(redis: Redis, ledger_of: Making) -> None:
+    """Nothing is looked through for them."""
+    of = account()
+    redis.ask("HSET", key(of), "used", "10", "used:gone", "10", "until:gone", "5")
+    ledger_of().take(of, 1, 1_000)
+    fields = redis.hash(key(of))
+    assert fields["used:gone"] == "10"
+    assert "swept" not in fields

@@ -11,7 +11,7 @@ from paddle_otel.budgets import Budget, BudgetExceeded, Window
 from paddle_otel.budgets.account_spending import AccountSpending
 from paddle_otel.budgets.budget import Action
 from paddle_otel.budgets.registry import Budgets
-from paddle_otel.budgets.spending import Spender
+from paddle_otel.budgets.spending import Spender, Spending
 from paddle_otel.guard import forget_reported_sites
 from paddle_otel.identity import Identity
 
@@ -296,13 +296,27 @@ def test_a_limit_that_changes_holds_from_the_next_step_on(budgets: Budgets, begi
     assert spending.step(1) is False
 
 
-def test_a_budget_for_others_from_now_on_lets_go_of_those_that_run(budgets: Budgets, begin: Begin, used: Used) -> None:
-    """A new window counts anew, for requests that begin now."""
+def test_a_budget_for_others_from_now_on_does_not_free_those_that_run(
+    budgets: Budgets, begin: Begin, used: Used
+) -> None:
+    """A new window counts anew, for requests that begin now; who runs ends where it would have."""
     budgets.set_budget(Budget("b", "process", 3, actions=_STOP))
     running = begin()
-    budgets.set_budget(Budget("b", "process", 3, Window("fixed", 86_400), actions=_STOP))
-    assert [running.step(1) for _ in range(5)] == [False] * 5
+    for seconds in (60, 86_400):
+        budgets.set_budget(Budget("b", "process", 3, Window("fixed", seconds), actions=_STOP))
+    assert [running.step(1) for _ in range(3)] == [False, False, True]
     assert [begin().step(1), used()] == [False, 2]
+
+
+def test_a_removed_budget_frees_also_who_began_before_it_was_changed(budgets: Budgets, begin: Begin) -> None:
+    """However often it was."""
+    before: list[Spending] = []
+    for seconds in range(60, 70):
+        budgets.set_budget(Budget("b", "process", 1, Window("fixed", seconds), actions=_STOP))
+        before.append(begin())
+    assert [running.step(1) for running in before] == [True] * 10
+    assert budgets.remove_budget("b")
+    assert [running.step(1) for running in before] == [False] * 10
 
 
 def test_a_request_in_two_windows_is_counted_in_each_where_it_was(
@@ -400,3 +414,19 @@ def test_trouble_when_asking_which_budgets_there_are_is_kept_too(
     monkeypatch.setattr(budgets, "_make_index", None)
     assert budgets.begin(Spender(Identity(), None)) is None
     assert len(telemetry_trouble.sites) == 1
+
+
+def test_what_somebody_has_used_is_told_while_a_request_runs(budgets: Budgets, begin: Begin) -> None:
+    """Also of whom no metric tells apart; it is absent where there is no such budget."""
+    budgets.set_budget(Budget("chat", "session", 100, counts="output", actions=_STOP))
+    budgets.set_budget(Budget("all", "process", 100, counts="output"))
+    running = begin(session="a")
+    for _ in range(5):
+        running.step(1)
+    assert budgets.tokens_used("chat", "a") == 6  # with the next step's
+    running.end(0, 5)
+    assert [budgets.tokens_used("chat", name) for name in ("a", "b")] == [5, 0]
+    assert budgets.tokens_used("all") == 5
+    assert budgets.tokens_used("none") is None
+    budgets.remove_budget("chat")
+    assert budgets.tokens_used("chat", "a") is None

@@ -278,6 +278,22 @@ def test_a_path_in_the_home_folder(budgets: Budgets, path: Path, monkeypatch: py
     budgets.load(Settings())
 
 
+def test_a_relative_path_is_of_the_folder_where_the_program_began(
+    budgets: Budgets, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though it goes to another folder, in which there is a file of the same name."""
+    other = path.parent / "other"
+    other.mkdir()
+    (other / path.name).write_text(_text(_entry("a", 999)))
+    path.write_text(_text(_entry("a", 5)))
+    monkeypatch.chdir(path.parent)
+    budgets.load(Settings(budgets=path.name))
+    monkeypatch.chdir(other)
+    path.write_text(_text(_entry("a", 60)))
+    _becomes(lambda: _limits(budgets), {"a": 60})
+    budgets.load(Settings())
+
+
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(budgets: Budgets, path: Path, followed: Any) -> None:
     """Editors write them."""
     path.write_bytes(b"\xef\xbb\xbf" + _text(_entry("客户", 5)).replace("\n", "\r\n").encode())
