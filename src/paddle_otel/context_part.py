@@ -1,12 +1,42 @@
 """A context that is current in parts of an operation, wherever those run."""
 
 from contextvars import ContextVar, Token
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
+_T = TypeVar("_T")
+
 _entered: Final[ContextVar[Any]] = ContextVar("paddle_otel_part", default=None)
+_has_base: Final[ContextVar[bool]] = ContextVar("paddle_otel_part_base", default=False)
+_MISSING: Final[Any] = object()
+
+
+def set_over_default(variable: ContextVar[_T], value: _T) -> Token[_T]:
+    """Set a variable that has a default, so that a reset puts back a value, never none at all.
+
+    Up to Python 3.11 a reset to none at all may crash the interpreter: garbage is collected inside of it, a finalizer
+    sets and resets the same variable, as a stream that was dropped does, and what the variable remembers of that for
+    its next reader is gone.
+
+    Args:
+        variable: The variable.
+        value: Its value from now on.
+
+    Returns:
+        What resets it.
+    """
+    if variable.get(_MISSING) is _MISSING:
+        variable.set(variable.get())
+    return variable.set(value)
+
+
+def _make_base() -> None:
+    """Do the same for OpenTelemetry's variable, which it keeps to itself: once in each context."""
+    if not _has_base.get():
+        _has_base.set(True)
+        otel_context.attach(otel_context.get_current())
 
 
 class ContextPart:
@@ -43,8 +73,9 @@ class ContextPart:
         Args:
             value: What the mark is in it.
         """
+        _make_base()
         self._token = otel_context.attach(self._inside)
-        self._mark_token = self._mark.set(value)
+        self._mark_token = set_over_default(self._mark, value)
 
     def leave(self) -> None:
         """End a part, where it began; without one it does nothing."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, cast
 
 from opentelemetry.util.types import AttributeValue
 
+from paddle_otel.context_part import set_over_default
 from paddle_otel.conventions import attributes as a
 from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import attempt, guard, guarded
@@ -271,7 +272,7 @@ class _Observation:
     def enter(self) -> None:
         if self._generation is not None:
             self._generation.enter()
-        self._token = _observed.set(self.handle)
+        self._token = set_over_default(_observed, self.handle)
 
     def leave(self) -> None:
         with guard("leaving a generation that a program reports"):
