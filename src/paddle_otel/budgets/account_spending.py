@@ -25,6 +25,7 @@ class AccountSpending:
         "_account",
         "_announcer",
         "_before",
+        "_begun",
         "_beyond",
         "_bucket",
         "_counts_input",
@@ -34,6 +35,7 @@ class AccountSpending:
         "_ledger",
         "_may_end",
         "_occasion",
+        "_only_counts",
         "_over",
         "_policy",
         "_taken",
@@ -61,6 +63,8 @@ class AccountSpending:
         self._over = False
         self._warned: int | None = None
         self._beyond = False
+        self._begun: Taken | None = None
+        self._only_counts = False
 
     def begin(self, since: float | None = None) -> BudgetExceeded | None:
         """Take what is known to be needed: the prompt, and the first step of a generation.
@@ -76,12 +80,13 @@ class AccountSpending:
         if budget is None:
             return None
         if not self._may_end or budget.actions.isdisjoint(("stop", "refuse")):
-            self._count(budget, self._input)
+            self._only_counts = True
+            self._begun = self._keep(self._ledger.add(self._account, self._input), self._input)
             return None
         want = self._input + ((self._occasion.spender.step_tokens or 0) if self._counts_output else 0)
         taken = self._ledger.take(self._account, want, budget.limit, since)
         if taken.granted:
-            self._note(budget, taken, want)
+            self._begun = self._keep(taken, want)
             return None
         if "refuse" in budget.actions:
             self._exceed(budget, taken, "refuse")
@@ -89,8 +94,16 @@ class AccountSpending:
             wait = None if taken.used is None else self._ledger.retry_after(self._account, want or 1, budget.limit)
             return BudgetExceeded(budget.name, budget.scope, budget.limit, taken.used, wait)
         self._over = True
-        self._note(budget, self._ledger.add(self._account, want), want)
+        self._begun = self._keep(self._ledger.add(self._account, want), want)
         return None
+
+    def tell_begin(self) -> None:
+        """Say what there is to say of the begin, once it is known that no budget refuses the request."""
+        budget, begun, self._begun = self._policy.budget, self._begun, None
+        if budget is not None and begun is not None:
+            self._warn(budget, begun)
+            if self._only_counts:
+                self._tell_beyond(budget, begun)
 
     def step(
         self, made: int, following: int, has_ended: Callable[[], bool] | None = None, since: float | None = None
@@ -147,15 +160,28 @@ class AccountSpending:
     def _count(self, budget: Budget, tokens: int, *, is_told: bool = True) -> None:
         taken = self._ledger.add(self._account, tokens)
         self._note(budget, taken, tokens)
-        if is_told and not self._beyond and taken.used is not None and taken.used > budget.limit:
-            self._exceed(budget, taken, "observe")
+        if is_told:
+            self._tell_beyond(budget, taken)
 
     def _note(self, budget: Budget, taken: Taken, tokens: int) -> None:
-        _, used, bucket = taken
+        self._keep(taken, tokens)
+        if budget.warn_at is not None:
+            self._warn(budget, taken)
+
+    def _keep(self, taken: Taken, tokens: int) -> Taken:
+        bucket = taken.bucket
         if bucket != self._bucket:
             self._before, self._bucket, self._here = (self._bucket, self._here), bucket, 0
         self._taken += tokens
         self._here += tokens
+        return taken
+
+    def _tell_beyond(self, budget: Budget, taken: Taken) -> None:
+        if not self._beyond and taken.used is not None and taken.used > budget.limit:
+            self._exceed(budget, taken, "observe")
+
+    def _warn(self, budget: Budget, taken: Taken) -> None:
+        _, used, bucket = taken
         warn_at = budget.warn_at
         if warn_at is not None and used is not None and used >= warn_at and self._warned != bucket:
             self._warned = bucket

@@ -30,6 +30,8 @@ class RequestSpending:
                     begun.withdraw()
                 return
         self._parts = parts
+        for part in parts:
+            attempt("saying what a budget has come to", part.tell_begin)
 
     def step(self, tokens: int, next_tokens: int | None = None, has_ended: Callable[[], bool] | None = None) -> bool:
         """Count a step's output tokens, and take those of the next one."""

@@ -5,7 +5,7 @@ several tokens only if they fit, nor tell a report that arrives twice from two r
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from paddle_otel.budgets.shared_script import SCRIPT, Answer, Question
@@ -14,6 +14,11 @@ from paddle_otel.forking import import_undisturbed
 TIMEOUT: Final = 1.0
 """After how many seconds without an answer a connection is given up; nobody but the background thread waits for it."""
 
+AT_ONCE: Final = 256
+AT_ONCE_OF_CLUSTERS: Final = 16
+
+_OF_ONE_KEY: Final = "WRONGTYPE"
+"""Somebody else has written something else under the name of a count: the others can be asked."""
 _SERVERS: Final = ("redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix")
 _SENTINELS: Final = ("redis+sentinel", "valkey+sentinel")
 _CLUSTERS: Final = ("redis+cluster", "valkey+cluster")
@@ -39,6 +44,17 @@ class _Client(NamedTuple):
     can_batch: bool
 
 
+class _Greeting:
+    """What the client does where it connects; it knows no more of who asks than that."""
+
+    def __init__(self) -> None:
+        self.is_new = False
+
+    def __call__(self, connection: Any) -> None:
+        self.is_new = True
+        connection.on_connect()
+
+
 class Connection:
     """A connection that is made at the first question, and anew after trouble. Used by one thread.
 
@@ -50,6 +66,17 @@ class Connection:
         self._address = address
         self._client: _Client | None = None
         self._troubles: tuple[type[Exception], ...] = (OSError,)
+        self._greeting = _Greeting()
+
+    @property
+    def most_at_once(self) -> int:
+        """How many questions to ask at most: the machines of a cluster are asked one after the other."""
+        return AT_ONCE_OF_CLUSTERS if _scheme(self._address) in _CLUSTERS else AT_ONCE
+
+    def was_made_anew(self) -> bool:
+        """Tell once that there is a new connection, which the client makes by itself: Redis may have begun anew too."""
+        was, self._greeting.is_new = self._greeting.is_new, False
+        return was
 
     def ask(self, questions: Sequence[Question]) -> list[Answer | LedgerError]:
         """Ask all questions at once.
@@ -69,16 +96,20 @@ class Connection:
                 client.redis.ping()
                 return []
             replies = _replies(client, questions, self._troubles)
-            if any(type(reply).__name__ == "NoScriptError" for reply in replies):
+            unknown = [place for place, reply in enumerate(replies) if type(reply).__name__ == "NoScriptError"]
+            if unknown:
                 client.redis.script_load(SCRIPT)
-                replies = _replies(client, questions, self._troubles)  # all of them: a report counts once
+                again = _replies(client, [questions[place] for place in unknown], self._troubles)
+                for place, reply in zip(unknown, again, strict=True):
+                    replies[place] = reply
         except self._troubles as error:
             self.close()
             raise LedgerError(_kind(error)) from error
         answers = [_answer(reply) for reply in replies]
-        if isinstance(first := answers[0], LedgerError) and all(isinstance(one, LedgerError) for one in answers):
+        errors = [one for one in answers if isinstance(one, LedgerError)]
+        if len(errors) == len(answers) and any(error.kind != _OF_ONE_KEY for error in errors):
             self.close()  # a replica, or a server without memory: the next attempt may find another one
-            raise first
+            raise errors[0]
         return answers
 
     def close(self) -> None:
@@ -88,7 +119,7 @@ class Connection:
             client.redis.close()
 
     def _connect(self) -> _Client:
-        scheme = self._address.partition("://")[0]
+        scheme = _scheme(self._address)
         if scheme not in (*_SERVERS, *_SENTINELS, *_CLUSTERS):
             raise LedgerError("ConfigurationError", is_final=True)
         library = "valkey" if scheme.startswith("valkey") else "redis"
@@ -99,7 +130,7 @@ class Connection:
         except ImportError as error:
             raise LedgerError(type(error).__name__, is_final=True) from error
         try:
-            storage = storages.storage_from_string(self._address, **_options(scheme, library))
+            storage = storages.storage_from_string(self._address, **_options(scheme, library, self._greeting))
         except (wrong, ValueError, TypeError) as error:
             raise LedgerError(type(error).__name__, is_final=True) from error
         self._client = _Client(storage.get_connection(), can_batch=scheme not in _CLUSTERS)
@@ -112,13 +143,17 @@ def _exceptions(library: str) -> tuple[type[Exception], ...]:
     return tuple(getattr(module, name) for name in names if hasattr(module, name))
 
 
-def _options(scheme: str, library: str) -> dict[str, Any]:
+def _scheme(address: str) -> str:
+    return address.partition("://")[0]
+
+
+def _options(scheme: str, library: str, connected: Callable[[Any], None]) -> dict[str, Any]:
     times = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
     if scheme in _CLUSTERS:
         return {**times}  # it has to try again by itself: that is how it learns where keys lie
     retry = import_undisturbed(f"{library}.retry").Retry(import_undisturbed(f"{library}.backoff").NoBackoff(), 0)
     more: dict[str, Any] = {"sentinel_kwargs": dict(times)} if scheme in _SENTINELS else {}
-    return {**times, "retry": retry, **more}
+    return {**times, "retry": retry, f"{library}_connect_func": connected, **more}
 
 
 def _replies(client: _Client, questions: Sequence[Question], troubles: tuple[type[Exception], ...]) -> list[Any]:
@@ -146,5 +181,7 @@ def _kind(error: Exception) -> str:
     name, text = type(error).__name__, str(error)
     if "unauthenticated" in text:  # what it says to a long command of somebody who has not logged in
         return "AuthenticationError"
+    if _OF_ONE_KEY in text:  # Redis 6 and before say it within another error
+        return _OF_ONE_KEY
     code = text.partition(" ")[0]
     return code if name == "ResponseError" and code.isalpha() and code.isupper() else name

@@ -25,6 +25,8 @@ SHARE: Final = 16
 FAR: Final = 8
 """The end of a budget is far while more than this part of it is left."""
 KEPT_BUCKETS: Final = 2
+SAFE: Final = 8.0
+"""For how many seconds after the question what is set aside may be used; Redis takes it back after 10."""
 
 
 class Count:
@@ -70,6 +72,7 @@ class Count:
         "_reported",
         "_seconds",
         "_trend",
+        "_usable_until",
         "account",
         "answer",
         "answered",
@@ -114,6 +117,7 @@ class Count:
         self._earlier: tuple[tuple[int, int], ...] = ()
         # Until Redis has said which bucket it is, the clock of this machine says so.
         self._bucket, self._asked_bucket, self._ends = 0, 0, math.inf
+        self._usable_until = 0.0
         if self._kind != "none":
             bucket = time.time() / self._seconds
             self._bucket = int(bucket)
@@ -121,7 +125,7 @@ class Count:
 
     def take_granted(self, want: int, limit: int, now: float) -> bool:
         """Take tokens that are set aside already."""
-        if now >= self._ends or limit != self.limit:
+        if now >= self._usable_until or limit != self.limit:
             return False
         used = self.used + want
         if used > self.secured:
@@ -221,6 +225,8 @@ class Count:
 
     def question(self, now: float) -> Question:
         """Return what to ask and report now."""
+        if now >= self._usable_until:
+            self.secured = min(self.secured, self.used)  # Redis may have given it to others
         keep = min(self.pool, self.needed + MOST_AHEAD)  # not what was set aside for a request that did not fit
         self.secured = self.used + keep if keep < self.pool else self.secured
         if self.requests == 0 or (now - self.touched > IDLE and not self.needed):
@@ -263,6 +269,8 @@ class Count:
         was_told, self._is_told = self._is_told, True
         if not was_told:
             self._shift(answer.bucket - self._asked_bucket)
+        elif answer.bucket < self._asked_bucket:
+            self._id = secrets.token_hex(6)  # the clock of Redis went back: what was reported there stays as it is
         if self._asked_bucket == answer.bucket:
             reported = question.used
         elif self._asked_bucket == self._bucket:
@@ -277,6 +285,7 @@ class Count:
         self._refill_at = self.secured - self.pool // 2
         self._others, self._held, self._previous = answer.others, answer.held, answer.previous
         self._ends = math.inf if self._kind == "none" else now + answer.milliseconds / 1000
+        self._usable_until = min(self._ends, self._asked_at + SAFE)
         self.left = self.limit - self.weighted(now) - self._held - self.pool
         self._trend.note(self._asked_at, self._others + self._held)
         self.heard = now

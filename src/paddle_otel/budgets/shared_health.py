@@ -30,11 +30,11 @@ class Health:
     def __init__(self, address: str) -> None:
         self.name: Final = "redis"
         self._host = host(address)
-        self._errors: dict[str, int] = {}
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Know nothing; also in a forked child."""
+        self._errors: dict[str, int] = {}
         self.is_lost = False
         self._is_available: bool | None = None
         self._asking_since: float | None = None

@@ -14,13 +14,14 @@ from typing import Any, Final
 from paddle_otel.budgets.ledger import Account, Taken
 from paddle_otel.budgets.shared_connection import Connection
 from paddle_otel.budgets.shared_count import IDLE, MOST_AHEAD, Count
-from paddle_otel.budgets.shared_health import Health
+from paddle_otel.budgets.shared_health import PATIENCE, Health
 from paddle_otel.budgets.shared_worker import Worker
 from paddle_otel.forking import call_in_forked_child
 from paddle_otel.guard import guard
 
 LONGEST_WAITS: Final = 50
-"""How many times as long a step waits of which nothing is known yet, or before which one went ahead of the answer."""
+"""How many times as long a step waits of which nothing is known yet, or before which one went ahead of the answer; not
+longer than anybody waits for Redis, unless each step does so."""
 FRESH: Final = 0.05
 """For how many seconds an answer is taken for the present state."""
 KEPT: Final = 600.0
@@ -44,11 +45,13 @@ class SharedLedger:
     Attributes:
         health: Whether Redis answers.
         wait: As given.
+        longest_wait: For how many seconds a step waits near the end of a budget.
     """
 
     def __init__(self, address: str, wait: float) -> None:
         self._address = address
         self.wait = wait
+        self.longest_wait = max(wait, min(LONGEST_WAITS * wait, PATIENCE))
         self.health: Final = Health(address)
         self._is_shut = False
         self._make_anew()
@@ -166,7 +169,7 @@ class SharedLedger:
         # Nothing is known, or nothing new. Once: who asks again meanwhile waits no longer than any step does.
         if count.sought is None:
             count.sought = since
-        return max(since + self.wait, count.sought + self.wait * LONGEST_WAITS)
+        return max(since + self.wait, count.sought + self.longest_wait)
 
     def _count(self, account: Account) -> Count:
         with self._lock:
@@ -180,7 +183,7 @@ class SharedLedger:
             if self.health.is_down or self._is_shut:
                 self._tell(count)
                 return self._take_unasked(count, account, want, now)
-            deadline, last = self._deadline(count, since), since + self.wait * LONGEST_WAITS
+            deadline, last = self._deadline(count, since), since + self.longest_wait
             count.need(want)
             number, answer = self._ask(count)
         try:
@@ -212,8 +215,8 @@ class SharedLedger:
         """Take what is granted by now; ``None`` where that question has no answer yet."""
         if want and count.take_granted(want, count.limit, now):
             return count.taken(True, now)
-        if count.answered < number or count.is_over(now):
-            return None
+        if count.answered < number or count.is_over(now) or 0 < want <= count.left:
+            return None  # the last: others of this process were quicker, and there is more
         if want > MOST_AHEAD:
             self._tell(count)  # what was set aside for it goes back
         return count.taken(not want and count.weighted(now) < count.limit, now)

@@ -58,7 +58,10 @@ else
 end
 local previous, weighted = 0, 0
 if kind == 'sliding' then
-  previous = read(key(bucket - 1), 'used') + read(key(bucket - 1), 'held')
+  previous = read(key(bucket - 1), 'used')
+  if passed * seconds < 10 then  -- what is held may still be used; later it was not
+    previous = previous + read(key(bucket - 1), 'held')
+  end
   weighted = math.ceil(previous * (1 - passed))
 end
 local function free()  -- for this process: what it holds is free for it

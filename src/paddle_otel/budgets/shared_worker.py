@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -20,7 +21,6 @@ REPORT_SECONDS: Final = 0.05
 """How long reports that nobody waits for are gathered."""
 LOOK_SECONDS: Final = 0.5
 """How often accounts that are not used any more are looked for."""
-MOST_AT_ONCE: Final = 256
 PING_SECONDS: Final = 2.0
 """How long nobody asks until Redis is asked whether it is there."""
 MOST_WAITING: Final = 60_000
@@ -56,7 +56,8 @@ class Worker:
         self._holding: set[Count] = set()
         self._urgent: deque[Count] = deque()
         self._calm: deque[Count] = deque()
-        self._told = threading.Event()
+        # Not an event: a finalizer that runs while its thread holds the lock inside of that would wait for ever.
+        self._told: SimpleQueue[None] = SimpleQueue()
         self._is_resting = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
@@ -71,13 +72,13 @@ class Worker:
         if len(self._calm) > MOST_WAITING:  # while nobody answers
             with suppress(IndexError):  # the thread may have taken them all just now
                 self._calm.popleft().is_queued = False
-        if urgent or self._is_resting:
-            self._told.set()
+        if (urgent or self._is_resting) and self._told.empty():
+            self._told.put(None)
 
     def end(self) -> None:
         """Make it give back what is held, and end; waits for that a moment."""
         self._ending.set()
-        self._told.set()
+        self._told.put(None)
         if self._thread is not threading.current_thread():
             self._thread.join(EXIT_SECONDS)
 
@@ -111,12 +112,21 @@ class Worker:
         """Wait until there is something to ask, and for a moment for more of it where nobody waits for the answer."""
         self._is_resting = True
         if not self._urgent and not self._calm:
-            self._told.wait(LOOK_SECONDS)
+            self._wait(LOOK_SECONDS)
         self._is_resting = False
-        self._told.clear()
+        self._drain()
         if not self._urgent and not self._ending.is_set():
-            self._told.wait(REPORT_SECONDS)
-            self._told.clear()
+            self._wait(REPORT_SECONDS)
+            self._drain()
+
+    def _wait(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._told.get(timeout=seconds)
+
+    def _drain(self) -> None:
+        with suppress(Empty):
+            while True:
+                self._told.get_nowait()
 
     def _look(self) -> None:
         """Have given back what was not used for a while, and forget who is gone."""
@@ -144,8 +154,9 @@ class Worker:
                 if count.account.window.kind == "none" and count.is_reported and not count.pool:
                     parting.append(count.question(time.monotonic())._replace(keep=0, hold=0, leaves=True))
         with guard("leaving the shared ledger of token budgets"), suppress(LedgerError):
-            for first in range(0, len(parting), MOST_AT_ONCE):
-                self._connection.ask(parting[first : first + MOST_AT_ONCE])
+            most = self._connection.most_at_once
+            for first in range(0, len(parting), most):
+                self._connection.ask(parting[first : first + most])
 
     def _queue(self, count: Count) -> None:
         with count.lock:
@@ -154,11 +165,11 @@ class Worker:
             (self._urgent if count.needed else self._calm).append(count)
 
     def _gather(self) -> list[Count]:
-        batch: list[Count] = []
+        batch: dict[Count, None] = {}  # each once, though it was told twice
         for queue in (self._urgent, self._calm):
-            while queue and len(batch) < MOST_AT_ONCE:
-                batch.append(queue.popleft())
-        return batch
+            while queue and len(batch) < self._connection.most_at_once:
+                batch[queue.popleft()] = None
+        return list(batch)
 
     def _round(self, batch: Sequence[Count]) -> float:
         """Ask about accounts.
@@ -178,7 +189,8 @@ class Worker:
             except LedgerError as known:
                 error = known
             else:
-                if self._health.answered():
+                was_away = self._health.answered()
+                if self._connection.was_made_anew() or was_away:
                     for count in self._known():  # it may have come back empty
                         self._queue(count)
                 for one, answer in zip(asked, answers, strict=True):
@@ -193,6 +205,8 @@ class Worker:
         count, number, question = asked
         if isinstance(answer, LedgerError):
             self._health.count(answer)
+            with count.lock:
+                count.heard = None  # of this one nothing is known any more
             self._ask_again(asked)
             return
         if question.leaves:

@@ -176,6 +176,26 @@ def test_refusals_are_counted_all_and_said_once_in_a_second(
     assert _plain(metrics.events("paddle.budget.exceeded")[0].attributes)["paddle.budget.action"] == "refuse"
 
 
+def test_a_refused_request_says_nothing_of_its_other_budgets(
+    budgets: Budgets, begin_as: Begin, metrics: Recorder
+) -> None:
+    """What it had taken of them was given back; whoever really comes to the threshold is the one that says so."""
+    budgets.set_budget(Budget("stops", "tenant", 1000, actions=_STOP, warn_at=900))
+    budgets.set_budget(Budget("watches", "tenant", 1000, warn_at=900))
+    budgets.set_budget(Budget("refuses", "tenant", 5000, actions=_REFUSE, warn_at=4000))
+    assert begin_as(input_tokens=5001).refusal is not None
+    assert metrics.events("paddle.budget.threshold") == []
+    (event,) = metrics.events("paddle.budget.exceeded")
+    assert event.attributes is not None
+    assert event.attributes["paddle.budget.name"] == "refuses"
+    assert begin_as(input_tokens=901).refusal is None
+    said = [_plain(event.attributes) for event in metrics.events("paddle.budget.threshold")]
+    assert [(one["paddle.budget.name"], one["paddle.budget.used"]) for one in said] == [
+        ("stops", 902),
+        ("watches", 901),
+    ]
+
+
 def test_what_was_said_of_many_subjects_is_remembered_within_bounds(
     budgets: Budgets, begin_as: Begin, recorder: Recorder
 ) -> None:

@@ -62,9 +62,35 @@ def test_what_is_held_stays_usable_while_it_is_asked_for_more() -> None:
 def test_nothing_is_taken_of_a_bucket_that_is_over() -> None:
     """What was set aside was of the old one."""
     count = count_of(MINUTE)
-    granted(count, 50)
+    granted(count, 50, NOW + 25)  # the answer says that the bucket lasts until NOW + 55
+    assert count.take_granted(1, 1000, NOW + 25)
+    short = count.question(NOW + 25)
+    assert count.hear(count.asked, short, Answer(100, 50, 0, 0, 0, 5_000), NOW + 25)
     assert count.take_granted(1, 1000, NOW + 29)
     assert not count.take_granted(1, 1000, NOW + 30)
+
+
+def test_what_was_set_aside_is_used_before_redis_takes_it_back() -> None:
+    """It takes it from whoever has not asked for 10 seconds, to give it to others."""
+    count = count_of(Window())
+    granted(count, 50)
+    assert count.take_granted(1, 1000, NOW + 7.9)
+    assert not count.take_granted(1, 1000, NOW + 8)
+    question = count.question(NOW + 8)
+    assert (question.used, question.keep) == (1, 0)
+
+
+def test_where_the_clock_of_redis_goes_far_back_what_was_reported_stays() -> None:
+    """Who counts there again does so under another name."""
+    count = count_of(MINUTE)
+    count.add(500, NOW)
+    question = count.question(NOW)
+    before = question.process
+    assert count.hear(count.asked, question, Answer(97, 0, 500, 0, 0, 60_000), NOW)
+    count.add(10, NOW)
+    following = count.question(NOW)
+    assert (following.bucket, following.used) == (97, 10)
+    assert following.process != before
 
 
 def test_a_bucket_that_ends_unasked_is_reported_later() -> None:

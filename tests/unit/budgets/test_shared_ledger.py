@@ -10,8 +10,10 @@ import pytest
 from backends.redis import Redis
 from paddle_otel.budgets.budget import Window
 from paddle_otel.budgets.ledger import Account
+from paddle_otel.budgets.shared_connection import Connection
 from paddle_otel.budgets.shared_keys import key_prefix
 from paddle_otel.budgets.shared_ledger import SharedLedger
+from paddle_otel.budgets.shared_script import Answer, Question
 
 # A loaded machine may let an answer wait; what happens then is tested beside the outages.
 PATIENT = 5.0
@@ -356,3 +358,43 @@ def test_processes_are_kept_while_there_are_few(redis: Redis, ledger_of: Making)
     fields = redis.hash(key(of))
     assert fields["used:gone"] == "10"
     assert "swept" not in fields
+
+
+def test_nobody_is_refused_while_there_is_plenty(ledger_of: Making) -> None:
+    """Though what is set aside for one of its threads is taken by the others before that has woken up."""
+    ledger, of, refused = ledger_of(), account(), list[int]()
+
+    def work(want: int) -> None:
+        for _ in range(150):
+            ledger.opened(of)
+            if not ledger.take(of, want, 10**12).granted:
+                refused.append(want)
+            ledger.closed(of)
+
+    workers = [threading.Thread(target=work, args=(6_000 + number,)) for number in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert refused == []
+
+
+@pytest.mark.parametrize("wait", [0.002, 0.05, 0.5])
+def test_nobody_waits_longer_than_for_any_answer(redis: Redis, wait: float) -> None:
+    """But where each step is to wait for longer."""
+    ledger = SharedLedger(redis.address, wait)
+    assert ledger.longest_wait == {0.002: 0.1, 0.05: 0.1, 0.5: 0.5}[wait]
+    ledger.shut()
+
+
+def test_what_a_killed_process_held_of_the_bucket_before_counts_for_seconds_only(redis: Redis) -> None:
+    """In a sliding window, to which the bucket before belongs."""
+    of = account(Window("sliding", 86_400))
+    bucket, prefix = int(time.time() / 86_400), key_prefix(of.scope, of.budget, of.subject, of.window)
+    redis.ask("HSET", f"{prefix}:{bucket - 1}", "held", "500", "held:gone", "500")
+    question = Question(prefix, "sliding", 86_400, 1_000, "me", -1, 0, 0, 0, 0, leaves=False, earlier=())
+    connection = Connection(redis.address)
+    (answer,) = connection.ask([question])
+    connection.close()
+    assert isinstance(answer, Answer)
+    assert answer.previous == (500 if time.time() % 86_400 < 10 else 0)
