@@ -43,7 +43,7 @@ class Settings:
         budget_ledger: ``PADDLE_OTEL_BUDGET_LEDGER``, address of the Redis in which several processes count together
             (``redis://…``, ``rediss://…``, ``redis+sentinel://…``, ``redis+cluster://…``).
         budget_ledger_wait: ``PADDLE_OTEL_BUDGET_LEDGER_WAIT``, seconds that a decode step waits for its answer; 0 or
-            more. Near the end of a budget a step waits up to 50 times as long.
+            more. Near the end of a budget a step waits up to 50 times as long, or 0.1 s if that is shorter.
         sampler_interval: ``PADDLE_OTEL_SAMPLER_INTERVAL``, seconds between two hardware samples; at least 0.1.
         gpus: ``PADDLE_OTEL_GPUS``, which GPUs are sampled: ``visible`` (those that ``CUDA_VISIBLE_DEVICES`` leaves),
             ``all``, ``used`` (those on which this process runs; where the driver cannot tell, those that

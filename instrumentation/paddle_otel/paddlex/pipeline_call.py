@@ -3,6 +3,7 @@
 from contextvars import ContextVar, Token
 from typing import Any, Final, cast
 
+from paddle_otel.context_part import set_over_default
 from paddle_otel.guard import guard
 from paddle_otel.operations.pipeline import PipelineCall
 
@@ -31,7 +32,7 @@ class ObservedCall:
     def enter(self) -> None:
         """It works, in this thread or task."""
         self._call.enter()
-        self._token = _inside.set(True)
+        self._token = set_over_default(_inside, True)
 
     def leave(self) -> None:
         """It has given a result, or ended."""
