@@ -84,7 +84,7 @@ setup: $(STACK_ENV)/.installed .venv/lint/.installed ## Make the environments of
 demo: $(FORMERS_ENV)/.installed ## Serve a real chat model, send requests, show traces and metrics
 	@$(FORMERS_ENV)/bin/python docs/examples/chat_server/demo.py
 
-test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed disk-tools redis) $(if $(filter formers paddleocr,$(STACK)),backends) ## All tests of STACK, with its real Paddle
+test: $(STACK_ENV)/.installed $(if $(filter formers,$(STACK)),.venv/lint/.installed disk-tools) $(if $(filter formers paddlenlp3 paddlenlp2,$(STACK)),redis) $(if $(filter formers paddleocr,$(STACK)),backends) ## All tests of STACK, with its real Paddle
 	$(call say,tests: stack $(STACK))
 	$(if $(TESTS),,@echo "There is none of: $(addprefix tests/,$(TESTS_$(STACK)))" >&2; exit 1)
 	@status=0; $(foreach group,$(TEST_GROUPS),\

@@ -42,6 +42,7 @@ _EXPORTED = f"`{a.KIND_PREDICTOR}`, `{a.KIND_JIT_LAYER}` or `{a.KIND_STATIC_PROG
 _OF_TASKFLOW_LOADS = (a.PADDLE_PIPELINE_NAME, a.PADDLE_PIPELINE_LIBRARY)
 _OF_DYNAMIC_GENERATIONS = (
     a.PADDLE_KV_CACHE_SIZE,
+    a.PADDLE_KV_CACHE_PREDICTED_SIZE,
     a.PADDLE_DECODE_STRATEGY,
     a.PADDLE_NUM_BEAMS,
     a.PADDLE_TOKENIZE_DURATION,
@@ -163,14 +164,24 @@ LIBRARIES = {
                     (a.GEN_AI_REQUEST_TEMPERATURE, "the input of that name, when it is the same for all rows"),
                     (a.GEN_AI_REQUEST_TOP_P, "the input of that name, when it is the same for all rows"),
                     (a.GEN_AI_REQUEST_TOP_K, "the input of that name, when it is the same for all rows"),
+                    (
+                        a.GEN_AI_RESPONSE_FINISH_REASONS,
+                        "one per sequence: `stop`, `length` or `error`, where it is known",
+                    ),
                     (a.GEN_AI_USAGE_OUTPUT_TOKENS, "of a single prompt; of several, padding cannot be told from text"),
                     (a.PADDLE_SEQUENCES_OUTPUT_TOKENS, "the same, as a list"),
                     (a.PADDLE_DEVICE, "where it runs: `cpu`, `gpu:0`"),
+                    (a.PADDLE_BUDGET_NAME, "the token budget that refused it; none can end it while it runs"),
                 ),
             ),
             Emitted(
                 LOAD,
-                ((("load_model {model}",), "each `create_predictor`, `paddle.jit.load`, `load_inference_model`"),),
+                (
+                    (
+                        ("load_model {model}",),
+                        "each `create_predictor`, `Predictor(config)`, `paddle.jit.load`, `load_inference_model`",
+                    ),
+                ),
                 (a.PADDLE_MODEL_CLASS, *_OF_TASKFLOW_LOADS),
                 ((a.PADDLE_MODEL_KIND, _EXPORTED),),
             ),
@@ -225,16 +236,42 @@ LIBRARIES = {
                 ((a.PADDLE_PIPELINE_LIBRARY, f"`{a.LIBRARY_PADDLEX}` or `{a.LIBRARY_PADDLEOCR}`"),),
             ),
             Emitted(
+                PREDICTION,
+                (
+                    (
+                        ("predict {model}",),
+                        "each outermost call of a model of the engine `paddle_dynamic` outside `generate`",
+                    ),
+                ),
+                (a.PADDLE_PIPELINE_MODULE, *_OF_EMBEDDINGS),
+                (
+                    (a.PADDLE_MODEL_KIND, f"`{a.KIND_PRETRAINED_MODEL}`"),
+                    (a.PADDLE_PREDICTION_INPUT_NAMES, "names of the arguments that are tensors"),
+                    (a.PADDLE_PREDICTION_OUTPUT_NAMES, "names of the outputs, when they have names"),
+                ),
+            ),
+            Emitted(
+                GENERATION,
+                ((("text_completion {model}",), "each outermost `generate` of such a model"), GENERATION.rows[1]),
+                (a.PADDLE_PIPELINE_MODULE, a.PADDLE_TOKENIZE_DURATION),
+                ((a.GEN_AI_OPERATION_NAME, f"`{a.OPERATION_TEXT_COMPLETION}`"),),
+            ),
+            Emitted(
                 LOAD,
-                ((("load_model {model}",), "each creation of a pipeline"),),
+                (
+                    (
+                        ("load_model {model}",),
+                        "each creation of a pipeline, each `from_pretrained` of a model of the engine `paddle_dynamic`",
+                    ),
+                ),
                 (*_OF_PROGRAM_LOADS, *_OF_TASKFLOW_LOADS),
                 (
-                    (a.PADDLE_MODEL_KIND, f"`{a.KIND_PIPELINE}`"),
-                    (a.PADDLE_MODEL_NAME, "the pipeline"),
+                    (a.PADDLE_MODEL_KIND, f"`{a.KIND_PIPELINE}` or `{a.KIND_PRETRAINED_MODEL}`"),
+                    (a.PADDLE_MODEL_NAME, "the pipeline or the model"),
                 ),
             ),
         ),
-        (m.PIPELINE_DURATION, *_OF_LOADS),
+        (m.PIPELINE_DURATION, *_OF_PREDICTIONS, *_OF_GENERATIONS, *_OF_LOADS),
     ),
     "operations": Library(
         "custom-models.md",
@@ -249,7 +286,10 @@ LIBRARIES = {
                 (
                     (a.GEN_AI_REQUEST_MODEL, "as the program names it, last path component"),
                     (a.GEN_AI_REQUEST_STREAM, "present, and true, when tokens are handed out as they come"),
-                    (a.GEN_AI_RESPONSE_FINISH_REASONS, "one per sequence, as the program says"),
+                    (
+                        a.GEN_AI_RESPONSE_FINISH_REASONS,
+                        "one per sequence, as the program says; `budget` where a budget said to stop, and `error`",
+                    ),
                     (a.GEN_AI_USAGE_INPUT_TOKENS, "as the program says"),
                     (a.GEN_AI_USAGE_OUTPUT_TOKENS, "as the program says, by its steps or at the end"),
                     (a.PADDLE_DEVICE, "as the program says"),

@@ -180,7 +180,8 @@ STACKS: Final = {
                 "ernie": ModelKind(
                     "Ernie4_5ForCausalLM", "Ernie4_5Config", {**_FORMERS, "use_cache": True}, cache_is_told=True
                 ),
-                "phi": ModelKind("Phi3ForCausalLM", "Phi3Config", _FORMERS),
+                "phi": ModelKind("Phi3ForCausalLM", "Phi3Config", _FORMERS, cache_is_told=True),
+                "phi_window": ModelKind("Phi3ForCausalLM", "Phi3Config", {**_FORMERS, "sliding_window": 4}),
                 "gpt_oss": ModelKind(
                     "GptOssForCausalLM",
                     "GptOssConfig",
@@ -204,7 +205,13 @@ STACKS: Final = {
             instrumentor="PaddleNLPInstrumentor",
             models={
                 **_PADDLENLP,
-                "qwen": ModelKind("Qwen2ForCausalLM", "Qwen2Config", _GROUPED),
+                # The window is smaller than what is generated, and off.
+                "qwen": ModelKind(
+                    "Qwen2ForCausalLM", "Qwen2Config", {**_GROUPED, "sliding_window": 4}, cache_is_told=True
+                ),
+                "qwen_window": ModelKind(
+                    "Qwen2ForCausalLM", "Qwen2Config", {**_GROUPED, "sliding_window": 4, "use_sliding_window": True}
+                ),
                 "mistral": ModelKind("MistralForCausalLM", "MistralConfig", _GROUPED),
                 "gemma": ModelKind("GemmaForCausalLM", "GemmaConfig", {**_GROUPED, "head_dim": 8}, cache_is_told=True),
             },

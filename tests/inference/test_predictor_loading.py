@@ -175,6 +175,58 @@ def test_every_name_that_paddle_has_for_it_is_seen(observed: Recorder, paddle: A
     assert len(observed.spans("predict scores")) == 1
 
 
+@pytest.mark.parametrize("subclass", [False, True])
+def test_a_predictor_made_by_its_class(observed: Recorder, paddle: Any, classifier: Path, *, subclass: bool) -> None:
+    """``Predictor(config)`` is a load like any other, a class of the program's own too; clones carry the name on."""
+    base: Any = paddle.inference.Predictor
+
+    class Own(base):
+        def __init__(self, config: Any, note: str) -> None:
+            base.__init__(self, config)
+            self.note = note
+
+    config = config_of(paddle, classifier)
+    predictor = Own(config, "mine") if subclass else base(config)
+    assert dict(observed.span("load_model scores").attributes or {}) == ON_CPU
+    (scores,) = run(predictor, ROWS)
+    run(predictor.clone(), ROWS)
+    assert scores.shape == (2, 2)
+    assert [span.name for span in observed.spans()] == ["load_model scores", "predict scores", "predict scores"]
+    assert observed.point("paddle.model.load.duration").count == 1
+    assert observed.point("paddle.model.state", paddle__model__state="ready").value == 1
+    del predictor
+    gc.collect()
+    assert observed.point("paddle.model.state", paddle__model__state="ready").value == 0
+
+
+def test_create_predictor_is_one_load(observed: Recorder, paddle: Any, classifier: Path) -> None:
+    """It does not go through the class."""
+    predictor_of(paddle, classifier)
+    assert len(observed.spans("load_model scores")) == 1
+    assert observed.point("paddle.model.load.duration").count == 1
+
+
+@pytest.mark.parametrize("argument", [(), (5,)])
+def test_a_class_that_is_called_without_configuration(
+    observed: Recorder, paddle: Any, argument: tuple[Any, ...]
+) -> None:
+    """The same ``TypeError`` as without us."""
+    error = raised_by(paddle.inference.Predictor, *argument)
+    assert type(error) is TypeError
+    assert "incompatible" in str(error)
+    assert (observed.span("load_model").attributes or {})["error.type"] == "TypeError"
+
+
+def test_the_oldest_configuration_is_not_read(observed: Recorder, paddle: Any, tmp_path: Path) -> None:
+    """Its fields are values, not methods; Paddle's own exception reaches the caller."""
+    config = paddle.base.core.NativeConfig()
+    config.model_dir = str(tmp_path / "nothing")
+    error = raised_by(paddle.base.core.create_paddle_predictor, config)
+    assert "nothing" in str(error)
+    attributes = dict(observed.span("load_model").attributes or {})
+    assert (attributes["error.type"], "paddle.model.name" in attributes) == (type(error).__name__, False)
+
+
 def test_a_model_that_was_loaded_before_the_sdk_came_is_named(
     paddle: Any, classifier: Path, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def held(paddle: Any) -> dict[str, Any]:
         for owner, names in (
             (inference, ("create_predictor",)),
             (core, ("create_predictor", "create_paddle_predictor")),
-            (inference.Predictor, ("run", "clone")),
+            (inference.Predictor, ("__init__", "run", "clone")),
             (inference.PredictorPool, ("__init__", "retrieve", "retrive")),
             (core.AnalysisPredictor, ("run", "zero_copy_run", "clone")),
         )
@@ -49,7 +49,8 @@ def test_the_very_same_objects_come_back(recorder: Recorder, paddle: Any) -> Non
     assert before.keys() == during.keys() == after.keys()
     assert [key for key, value in during.items() if value is before[key]] == []
     assert [key for key, value in after.items() if value is not before[key]] == []
-    assert type(after["PaddleInferPredictor.run"]).__name__ == "instancemethod"
+    for method in ("__init__", "run"):
+        assert type(after[f"PaddleInferPredictor.{method}"]).__name__ == "instancemethod"
 
 
 def test_predictors_work_on_after_switching_off(recorder: Recorder, paddle: Any, classifier: Path) -> None:

@@ -29,7 +29,10 @@ def test_name_is_the_last_part_that_says_something(path: str, name: str) -> None
     assert program_name(path) == name
 
 
-@pytest.mark.parametrize("path", ["", "/", ".", "..", "inference.pdmodel", "./model.json", "/model", "../model.json"])
+@pytest.mark.parametrize(
+    "path",
+    ["", "/", ".", "..", "inference.pdmodel", "./model.json", "/model", "../model.json", "/cache/forward/infer.json"],
+)
 def test_a_path_that_says_nothing_gives_no_name(path: str) -> None:
     """A generic name without a folder is no name."""
     assert program_name(path) is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import stacks
-from library.expected import CACHE_SIZE, Prompts, attributes_of, generation, typed
+from library.expected import CACHE_SIZE, PREDICTED_CACHE_SIZE, Prompts, attributes_of, generation, typed
 from library.forwards import Forwards
 from recording import Recorder
 
@@ -22,7 +22,48 @@ def test_the_cache_is_as_large_as_the_keys_and_values_returned(
         model_of(kind).generate(**prompts.both, max_new_tokens=5, eos_token_id=None)
     assert forwards.cache_bytes > 0
     told = ("int", forwards.cache_bytes) if stack.models[kind].cache_is_told else None
-    assert typed(attributes_of(generation(observed))).get(CACHE_SIZE) == told
+    found = typed(attributes_of(generation(observed)))
+    assert found.get(CACHE_SIZE) == told
+    # Of five tokens, the last is written and not read back.
+    assert found.get(PREDICTED_CACHE_SIZE) == told
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"sliding_window": 4},
+        {"sliding_window": 4, "use_sliding_window": True},
+        {"sliding_window": 4, "use_sliding_window": False},  # no model type that is known to have this switch
+        {"sliding_window": 4, "layer_types": ["full_attention", "full_attention"]},
+        {"sliding_window": 4, "layer_types": ["full_attention", "sliding_attention"]},
+        {"layer_types": ["full_attention", "linear_attention"]},
+        {"kv_lora_rank": 4},
+        {"multi_query_group_num": 1},
+        {"attn_layer_period": 2},
+        {"attention_chunk_size": 4},
+    ],
+    ids=str,
+)
+def test_a_cache_of_another_shape_is_not_told(
+    entries: dict[str, Any], observed: Recorder, stack: stacks.Stack, prompts: Prompts
+) -> None:
+    """Where a configuration says that some layers keep less, or does not say that none does, there is no size."""
+    model = stack.model("llama")
+    for name, value in entries.items():
+        setattr(model.config, name, value)
+    model.generate(**prompts.both, max_new_tokens=2, eos_token_id=None)
+    assert {CACHE_SIZE, PREDICTED_CACHE_SIZE}.isdisjoint(attributes_of(generation(observed)))
+
+
+def test_layers_that_are_all_the_same_keep_everything(
+    observed: Recorder, stack: stacks.Stack, prompts: Prompts
+) -> None:
+    """A list of what each layer is does not make the cache smaller."""
+    model = stack.model("llama")
+    model.config.layer_types = ["full_attention", "full_attention"]
+    with Forwards(model) as forwards:
+        model.generate(**prompts.both, max_new_tokens=5, eos_token_id=None)
+    assert typed(attributes_of(generation(observed)))[CACHE_SIZE] == ("int", forwards.cache_bytes)
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ CALL_SITES = (
 LOAD_SITES = (
     "paddle_otel.paddlex.load_patches._name_of_pipeline",
     "paddle_otel.operations.model_load.ModelLoad.__init__",
-    "paddle_otel.paddlex.observed_classes._patches",
+    "paddle_otel.paddlex.observed_classes._ClassPatches.of",
 )
 MODEL_SITES = (
     "paddle_otel.paddlex.load_patches._read_part",
@@ -82,7 +82,7 @@ def test_creating_goes_on(
         for _ in range(2):
             assert list(Nested()([4])) == [1.0]
     # Classes that are patched already are not patched again.
-    assert len(logged(caplog)) == (0 if site.endswith("_patches") else 1)
+    assert len(logged(caplog)) == (0 if site.endswith("_ClassPatches.of") else 1)
     assert SECRET not in caplog.text
 
 
@@ -109,7 +109,7 @@ def test_switching_on_goes_on(
 ) -> None:
     """What cannot be patched works as it is, unobserved; creating pipelines is still observed."""
     halves = Halves()
-    broken("paddle_otel.paddlex.observed_classes._patches")
+    broken("paddle_otel.paddlex.observed_classes._ClassPatches.of")
     instrumentor = PaddleXInstrumentor()
     switched_off_afterwards.append(instrumentor)
     instrumentor.instrument(**recorder.providers)

@@ -2,6 +2,7 @@
 
 import gc
 import threading
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -155,12 +156,27 @@ def test_each_result_in_another_thread(observed: Recorder, halves: Halves) -> No
 
 
 def test_a_plain_method_that_returns_a_generator(observed: Recorder, paddlex: Any) -> None:
-    """One call, until the generator ends."""
+    """One call, from the first result that is asked for until the generator ends, as of any other generator."""
     later: Later = paddlex.create_pipeline(config={"pipeline_name": "later"})
     results = later.predict([1, 2])
+    called = time.time_ns()
     assert not observed.spans("pipeline later")
     assert list(results) == [2, 3]
     assert (facts(observed, "pipeline later")["results"], facts(observed, "pipeline later")["exhausted"]) == (2, True)
+    assert (observed.span("pipeline later").start_time or 0) >= called
+    assert observed.point("paddle.pipeline.duration").count == 1
+
+
+def test_a_plain_method_whose_generator_nobody_asks(observed: Recorder, paddlex: Any) -> None:
+    """Nothing was done: no call, and the next one is whole."""
+    later: Later = paddlex.create_pipeline(config={"pipeline_name": "later"})
+    observed.clear_spans()
+    results = later.predict([1, 2])
+    del results
+    gc.collect()
+    assert (observed.spans(), observed.points("paddle.pipeline.duration")) == ([], [])
+    assert list(later.predict([1])) == [2]
+    assert facts(observed, "pipeline later")["results"] == 1
 
 
 def test_a_plain_method_that_returns_a_list(observed: Recorder, paddlex: Any) -> None:

@@ -15,16 +15,16 @@ Paddle is imported:
 What is patched
 ---------------
 
-- ``Predictor.run`` and the ``run`` and ``zero_copy_run`` of the predictors before Paddle 2.0: one prediction per call,
-  or one generation where the program generates a whole answer from token ids.
-- ``create_predictor``, ``create_paddle_predictor`` and ``PredictorPool``: one load, and the name that every run
-  carries. ``clone`` and ``retrieve`` pass the name on.
+- ``Predictor.run`` and the ``run`` and ``zero_copy_run`` of the predictors before Paddle 2.0: one prediction per call.
+- ``create_predictor``, ``create_paddle_predictor``, ``Predictor(config)`` and ``PredictorPool``: one load, and the name
+  that every run carries. ``clone`` and ``retrieve`` pass the name on.
 - ``paddle.jit.load`` and the calls of what it gives: one load, one prediction per call outside training.
 - ``paddle.static.load_inference_model`` and ``Executor.run``: one load, one prediction per run of a program that is
   given inputs and asked for outputs and does not train.
 
-A call inside another one of these, or inside a model's call, is part of the outer one. Inputs and outputs are never
-recorded; token counts are read where that copies nothing from a device.
+Where the program generates a whole answer from token ids, a run of it is a generation in place of a prediction,
+whichever of these ways runs it. A run inside a pretrained model's call is part of that call. Inputs and outputs are
+never recorded; token counts are read where that copies nothing from a device.
 """
 
 from collections.abc import Iterable

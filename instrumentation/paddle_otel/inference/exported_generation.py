@@ -53,7 +53,7 @@ class ExportedGeneration:
     """One run of a program that generates; reads its inputs when made, which is before the run.
 
     Args:
-        origin: Where the predictor comes from.
+        origin: What is known of the program.
         inputs: What it is given.
     """
 

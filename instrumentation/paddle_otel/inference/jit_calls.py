@@ -6,7 +6,9 @@ from typing import Any, Final, cast
 
 from opentelemetry.util.types import AttributeValue
 
+from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import guarded
+from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers
 from paddle_otel.inference.jit_static_values import CallValues
@@ -17,7 +19,7 @@ from paddle_otel.operations.prediction import Prediction, PredictionFacts, insid
 
 
 class LayerCallWrapper(ObservedCallWrapper):
-    """Observes the calls of loaded layers that are predictions.
+    """Observes the calls of loaded layers that are predictions, or generations where the program generates.
 
     A call in training mode with gradients switched on is a training step, not a prediction. A layer is in evaluation
     mode when it comes out of ``paddle.jit.load``, so that only ``layer.train()`` leads there. A call that only builds
@@ -35,13 +37,19 @@ class LayerCallWrapper(ObservedCallWrapper):
         self._inside: Final = inside_model_call()
 
     @guarded("starting the prediction of a loaded layer")
-    def _start(self, layer: Any, inputs: tuple[Any, ...], _: dict[str, Any], /) -> ObservedCall | None:
+    def _start(self, layer: Any, inputs: tuple[Any, ...], _: dict[str, Any], /) -> ObservedCall | Refused | None:
         paddle = sys.modules["paddle"]
         if self._inside.get() or not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()):
             return None
         known = self._layers.of(layer)
         # The program runs on the current device, wherever the layer was loaded.
-        prediction = self._handlers.predictions.start(known.model.on(paddle.device.get_device()))
+        device = paddle.device.get_device()
+        if known.generates:
+            values = CallValues(known.input_names, inputs)
+            call = generation_of(self._handlers, known.model.origin(device), values, _outputs)
+            if call is not None:
+                return call
+        prediction = self._handlers.predictions.start(known.model.on(device))
         return None if prediction is None else _ObservedCall(prediction, known, inputs)
 
 
@@ -67,9 +75,11 @@ class _ObservedCall:
         return facts_of(CallValues(self._layer.input_names, self._inputs), self._layer.text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
-        result, outputs = self._result, None
-        if result is not None:
-            # A program does not keep the names of its outputs.
-            outputs = CallValues((), cast("Any", result) if isinstance(result, (list, tuple)) else (result,))
+        outputs = None if self._result is None else _outputs(self._result)
         inputs = CallValues(self._layer.input_names, self._inputs)
         return ProgramReader(inputs, outputs, self._layer.text).span_attributes()
+
+
+def _outputs(result: Any) -> CallValues:
+    # A program does not keep the names of its outputs.
+    return CallValues((), cast("Any", result) if isinstance(result, (list, tuple)) else (result,))

@@ -5,6 +5,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from paddle_otel.conventions import attributes as a
+from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.jit_static_models import NamedModel
 from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.operations.model_naming import ModelNaming
@@ -17,14 +18,16 @@ class KnownLayer:
         model: Its name, by device.
         input_names: Names of its inputs in the program, in their order.
         text: Where it takes tokenised text.
+        generates: Whether a call generates a whole answer.
     """
 
-    __slots__ = ("input_names", "model", "text")
+    __slots__ = ("generates", "input_names", "model", "text")
 
     def __init__(self, layer: Any, naming: ModelNaming | None) -> None:
         self.model: Final = NamedModel(a.KIND_JIT_LAYER, naming)
         self.input_names: Final = _input_names(layer)
         self.text: Final = text_inputs(self.input_names)
+        self.generates: Final = is_generation_program(self.input_names)
 
 
 class KnownLayers:

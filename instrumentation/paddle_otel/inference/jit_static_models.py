@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from paddle_otel.inference.predictor_config import PredictorOrigin
 from paddle_otel.operations.model_naming import ModelNaming
 from paddle_otel.operations.prediction import PredictedModel
 
@@ -27,6 +28,12 @@ class NamedModel:
         if model is None:
             model = self._by_device[device] = self._made_for(device)
         return model
+
+    def origin(self, device: str | None) -> PredictorOrigin:
+        """Return what is known of the program, for a run that generates."""
+        if self._naming is None:
+            return PredictorOrigin(device=device)
+        return PredictorOrigin(self._naming.name, device, self._naming.attributes)
 
     def _made_for(self, device: str | None) -> PredictedModel:
         if self._naming is None:

@@ -41,7 +41,11 @@ class CallValues:
 
     def is_integer(self, index: int) -> bool:
         """Tell whether a value holds integers."""
-        return str(getattr(self._values[index], "dtype", None)).endswith(_INTEGER_ENDINGS)
+        value = self._values[index]
+        plain: Any = getattr(value, "_dtype", None)  # the plain tensor of executors has no public way to tell
+        kind = plain() if callable(plain) else getattr(value, "dtype", None)
+        # paddle.int64, VarType.INT64
+        return str(kind).lower().endswith(_INTEGER_ENDINGS)
 
     def array(self, index: int) -> Any:
         """Return the content of an array or of a tensor in host memory, ``None`` for any other."""

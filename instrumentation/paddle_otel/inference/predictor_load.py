@@ -13,7 +13,9 @@ _UNREADABLE: Final = PredictorOrigin()
 
 
 class PredictorLoadWrapper:
-    """Wraps a function that makes a predictor, or the constructor of a pool; a load inside a load is part of it.
+    """Wraps what makes a predictor: a function, or the constructor of one or of a pool.
+
+    A load inside a load is part of it.
 
     Args:
         handlers: Where it reports to.
@@ -70,8 +72,9 @@ class PredictorLoadWrapper:
 
 def _origin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> PredictorOrigin | None:
     config: Any = args[0] if args else kwargs.get("config")
-    # What is no configuration is Paddle's to complain about.
-    if not hasattr(config, "prog_file"):
+    # What is no configuration is Paddle's to complain about. The fields of the oldest one, which makes predictors whose
+    # runs are not seen, are values.
+    if not callable(getattr(config, "prog_file", None)):
         return None
     return attempt("reading the configuration of a predictor", origin_of, config)
 

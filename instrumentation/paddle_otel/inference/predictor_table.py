@@ -28,15 +28,16 @@ def predictor_patches(handlers: InferenceHandlers) -> Iterable[Patch]:
     predictors = handlers.telemetry.meters.keep(KnownPredictors, KnownPredictors)
     run = PredictorRunWrapper(handlers, predictors)
     load = PredictorLoadWrapper(handlers, predictors.made)
-    load_pool = PredictorLoadWrapper(handlers, predictors.made, constructor=True)
+    construct = PredictorLoadWrapper(handlers, predictors.made, constructor=True)
     derive = DerivedPredictorWrapper(predictors.derived)
     return [
         _patch(_INFERENCE, "Predictor.run", run),
         _patch(_INFERENCE, "Predictor.clone", derive),
+        _patch(_INFERENCE, "Predictor.__init__", construct),  # Predictor(config)
         _patch(_INFERENCE, "create_predictor", load),
         _patch(_CORE, "create_predictor", load),
         _patch("paddle.incubate.jit.inference_decorator", "create_predictor", load),
-        _patch(_INFERENCE, "PredictorPool.__init__", load_pool),
+        _patch(_INFERENCE, "PredictorPool.__init__", construct),
         _patch(_INFERENCE, "PredictorPool.retrieve", derive),
         _patch(_INFERENCE, "PredictorPool.retrive", derive),  # its name until Paddle 2.6
         # The interface before 2.0, which Paddle still has.

@@ -26,8 +26,9 @@ _GENERIC_STEMS: Final = frozenset(
     }
 )
 
-# Parts of a path that are places, not names.
-_NO_NAMES: Final = frozenset({"", ".", "..", "~"})
+# Parts of a path that are places, not names; and the name that paddle.incubate.jit.inference gives the folder of every
+# model, which is that of the method.
+_NO_NAMES: Final = frozenset({"", ".", "..", "~", "forward"})
 
 
 def program_name(path: object) -> str | None:

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.jit_static_models import NamedModel
+from paddle_otel.inference.predictor_config import PredictorOrigin
 from paddle_otel.inference.static_places import place_name
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.operations.model_naming import ModelNaming
@@ -48,6 +49,10 @@ class KnownProgram:
         if model is None:
             model = self._by_executor[executor] = self._model.on(place_name(executor.place))
         return model
+
+    def origin_on(self, executor: Any) -> PredictorOrigin:
+        """Return what is known of it, for a run that generates."""
+        return self._model.origin(place_name(executor.place))
 
     def trains(self, program: Any) -> bool:
         """Tell whether the program holds operators of training; read again when it has grown."""

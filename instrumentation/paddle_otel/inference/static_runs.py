@@ -6,7 +6,10 @@ from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
+from paddle_otel.decorators.generators import Refused
 from paddle_otel.guard import guarded
+from paddle_otel.inference.exported_generation import is_generation_program
+from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.inference.program_inputs import facts_of, text_inputs
@@ -16,11 +19,13 @@ from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
 
-_text_inputs = lru_cache(maxsize=256)(text_inputs)  # a program is fed the same names each time
+# A program is fed the same names each time.
+_text_inputs = lru_cache(maxsize=256)(text_inputs)
+_generates = lru_cache(maxsize=256)(is_generation_program)
 
 
 class ExecutorRunWrapper(ObservedCallWrapper):
-    """Observes the runs that are predictions.
+    """Observes the runs that are predictions, or generations where the program generates.
 
     A run of a program that came from ``load_inference_model`` is one. So is a run of any other program that is given
     inputs and asked for outputs. A run of a program with gradients or an optimizer in it never is.
@@ -37,13 +42,19 @@ class ExecutorRunWrapper(ObservedCallWrapper):
         self._inside: Final = inside_model_call()
 
     @guarded("starting the prediction of a program")
-    def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | None:
+    def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | Refused | None:
         if self._inside.get():
             return None
         arguments = RunArguments(args, kwargs)
         known = self._programs.predicting(arguments)
         if known is None:
             return None
+        names = tuple(arguments.feed)
+        if _generates(names):
+            values = CallValues(names, tuple(arguments.feed.values()))
+            call = generation_of(self._handlers, known.origin_on(executor), values, _outputs)
+            if call is not None:
+                return call
         prediction = self._handlers.predictions.start(known.model_on(executor))
         return None if prediction is None else _ObservedRun(prediction, arguments)
 
@@ -76,3 +87,8 @@ class _ObservedRun:
         result, names = self._result, self._input_names
         outputs = None if result is None else CallValues(self._arguments.output_names(), result)
         return ProgramReader(CallValues(names, self._inputs), outputs, _text_inputs(names)).span_attributes()
+
+
+def _outputs(result: Sequence[Any]) -> CallValues:
+    # What tells ids from scores is their shape and type: names are not needed, and not every output has one.
+    return CallValues((), result)

@@ -22,6 +22,9 @@ What is patched
   a pipeline calls inside is part of it. A generator is one span from the first result that is asked for until it ends,
   is closed or let go of; between two results nothing of it is in the caller's context.
 - The creation of a pipeline: a ``load_model`` span, a duration, the pipeline's state.
+- The models of the engine ``paddle_dynamic``, which PaddleX runs as networks in place of predictors, as the library of
+  pretrained models does: one load per ``from_pretrained``, one prediction per call outside training, one generation
+  per ``generate``.
 - The creation of a model's predictor: the instrumentor of ``paddle.inference`` is told the model's name in PaddleX, and
   what it does in its pipeline. Its spans ``predict {model}`` are children of the pipeline's.
 
@@ -43,7 +46,7 @@ from paddle_otel.library_instrumentor import LibraryInstrumentor
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.paddlex.handlers import PaddleXHandlers
 from paddle_otel.paddlex.observed_classes import ObservedClasses
-from paddle_otel.paddlex.patch_table import class_families, creation_patches
+from paddle_otel.paddlex.patch_table import class_families, creation_patches, network_patches
 from paddle_otel.patching import Patch, PatchSet
 
 
@@ -61,7 +64,7 @@ class PaddleXInstrumentor(LibraryInstrumentor[PaddleXHandlers]):
     def patches(self, handlers: PaddleXHandlers) -> Iterable[Patch]:
         """Patch the classes that exist, and return the table of the other patches."""
         classes = type(self).classes = ObservedClasses("paddlex", class_families(handlers))
-        return [*classes.base_patches(), *creation_patches(handlers)]
+        return [*classes.base_patches(), *creation_patches(handlers), *network_patches(handlers)]
 
     def _uninstrument(self, **kwargs: Any) -> None:
         super()._uninstrument(**kwargs)

@@ -6,6 +6,7 @@ from paddle_otel.operations.model_load import ModelLoads
 from paddle_otel.operations.pipeline import Pipelines
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.paddlex.pipeline_parts import PipelineParts
+from paddle_otel.pretrained.handlers import Handlers
 
 
 @dataclass(frozen=True)
@@ -17,12 +18,14 @@ class PaddleXHandlers:
         pipelines: Calls of pipelines and single models.
         loads: Loads of pipelines.
         parts: The models that belong to a pipeline.
+        networks: Where models report to that PaddleX runs as networks.
     """
 
     telemetry: Telemetry
     pipelines: Pipelines
     loads: ModelLoads
     parts: PipelineParts
+    networks: Handlers
 
     @classmethod
     def on(cls, telemetry: Telemetry) -> "PaddleXHandlers":
@@ -32,4 +35,5 @@ class PaddleXHandlers:
             pipelines=Pipelines(telemetry),
             loads=ModelLoads(telemetry),
             parts=PipelineParts(),
+            networks=Handlers.on(telemetry),
         )

@@ -9,6 +9,7 @@ from paddle_otel.guard import attempt
 from paddle_otel.operations.model_naming import ModelNaming, model_naming
 from paddle_otel.paddlex.handlers import PaddleXHandlers
 from paddle_otel.paddlex.pipeline_names import model_name, module_of, pipeline_name
+from paddle_otel.pretrained.load_patches import FromPretrainedWrapper
 
 
 class _PartBeingCreated(NamedTuple):
@@ -87,6 +88,21 @@ class ModelCreation:
             return wrapped(*args, **kwargs)
         finally:
             model_naming().reset(token)
+
+
+class NetworkLoad(FromPretrainedWrapper):
+    """Wraps ``from_pretrained`` of the models that PaddleX runs as networks.
+
+    The model of a pipeline has the name that the pipeline gives it, any other one that of its folder.
+    """
+
+    @staticmethod
+    def _name(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        part = _part.get()
+        name = None if part is None else model_name(part.model)
+        if name is not None:
+            return name
+        return FromPretrainedWrapper._name(args, kwargs)  # noqa: SLF001 - what it names where no pipeline does
 
 
 def _name_of_pipeline(kind: Any) -> str | None:

@@ -10,7 +10,9 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import Any, Final, cast
+from weakref import WeakKeyDictionary, ref
 
 from paddle_otel.guard import guard, guarded
 from paddle_otel.patching import Patch, PatchSet, Wrapper
@@ -63,7 +65,8 @@ class ObservedClasses:
     def __init__(self, title: str, families: Iterable[ClassFamily]) -> None:
         self._title = title
         self._families = tuple(families)
-        self._patch_sets: dict[type, PatchSet] = {}
+        # Both sides weak: the patches hold their class. See _ClassPatches for what holds them.
+        self._patch_sets: WeakKeyDictionary[type, ref[PatchSet]] = WeakKeyDictionary()
         self._lock = threading.RLock()
         self._active = True
         for family in self._families:
@@ -80,7 +83,9 @@ class ObservedClasses:
         with self._lock:
             self._active = False
             while self._patch_sets:
-                self._patch_sets.popitem()[1].undo()
+                patch_set = self._patch_sets.popitem()[1]()
+                if patch_set is not None:
+                    patch_set.undo()
 
     def _on_init(
         self,
@@ -102,15 +107,38 @@ class ObservedClasses:
         with self._lock:
             if not self._active or kind in self._patch_sets:
                 return
-            patch_set = self._patch_sets[kind] = PatchSet(self._title)
-            patch_set.apply(_patches(family, kind))
+            patch_set = _ClassPatches(self._title, kind)
+            self._patch_sets[kind] = ref(patch_set)
+            patch_set.apply(patch_set.of(family))
 
 
-def _patches(family: ClassFamily, kind: type) -> Iterator[Patch]:
-    for method in family.methods:
-        function = vars(kind).get(method.name)
-        if callable(function) and not getattr(function, "__isabstractmethod__", False):
-            yield Patch(kind.__module__, f"{kind.__qualname__}.{method.name}", method.wrapper_of(function))
+class _ClassPatches(PatchSet):
+    """The patches of one class, which need not be found by its name: a function may have made it, or a notebook twice.
+
+    They live as long as the class that they are in, or its methods: each of their wrappers holds them.
+
+    Args:
+        title: Whose patches these are, for log lines.
+        kind: The class.
+    """
+
+    def __init__(self, title: str, kind: type) -> None:
+        super().__init__(title)
+        self._kind: Final = kind
+
+    def of(self, family: ClassFamily) -> Iterator[Patch]:
+        """Return the patches of what the class itself defines."""
+        for method in family.methods:
+            function = vars(self._kind).get(method.name)
+            if callable(function) and not getattr(function, "__isabstractmethod__", False):
+                yield Patch(family.module, method.name, functools.partial(self._call, method.wrapper_of(function)))
+
+    def _call(self, wrapper: Wrapper, *call: Any) -> Any:
+        return wrapper(*call)
+
+    def _patch(self, patch: Patch, module: ModuleType | None) -> None:
+        del module  # that of the family's base class: it is imported where there is a class, so that no patch waits
+        super()._patch(patch, cast("Any", self._kind))
 
 
 def _imported_classes(family: ClassFamily) -> Iterator[type]:

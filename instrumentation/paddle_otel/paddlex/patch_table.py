@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Final
 
+from paddle_otel.conventions import attributes as a
 from paddle_otel.paddlex.handlers import PaddleXHandlers
-from paddle_otel.paddlex.load_patches import ModelCreation, PartCreation, PipelineCreation
+from paddle_otel.paddlex.load_patches import ModelCreation, NetworkLoad, PartCreation, PipelineCreation
 from paddle_otel.paddlex.observed_classes import ClassFamily, ObservedMethod
 from paddle_otel.paddlex.pipeline_requests import (
     model_request,
@@ -14,6 +15,8 @@ from paddle_otel.paddlex.pipeline_requests import (
 )
 from paddle_otel.paddlex.predict_patches import CallWrapper, Describe, GeneratorWrapper
 from paddle_otel.patching import Patch
+from paddle_otel.pretrained.forward_patches import ForwardWrapper
+from paddle_otel.pretrained.generate_patches import GenerateWrapper
 
 _PIPELINES: Final = "paddlex.inference.pipelines.base"
 _PREDICT: Final = ("predict", "visual_predict")
@@ -35,6 +38,11 @@ _MODEL_CREATION: Final = (
     ("paddlex.inference.models.runners.paddle_static.runner", "PaddleStaticRunner._create"),
     ("paddlex.inference.models.common.static_infer", "PaddleInfer._create"),
 )
+
+# PaddleX's copies of PaddleNLP's base classes: of the models of its engine paddle_dynamic.
+_TRANSFORMERS: Final = "paddlex.inference.models.common.transformers"
+_NETWORK: Final = f"{_TRANSFORMERS}.transformers.model_utils"
+_GENERATION: Final = f"{_TRANSFORMERS}.generation.utils"
 
 
 def class_families(handlers: PaddleXHandlers) -> Iterable[ClassFamily]:
@@ -59,3 +67,15 @@ def creation_patches(handlers: PaddleXHandlers) -> Iterable[Patch]:
     yield Patch(_PIPELINES, "BasePipeline.create_model", PartCreation(handlers))
     for module, method in _MODEL_CREATION:
         yield Patch(module, method, ModelCreation())
+
+
+def network_patches(handlers: PaddleXHandlers) -> Iterable[Patch]:
+    """Return the patches of models that PaddleX runs as networks.
+
+    Args:
+        handlers: Where the wrappers report to.
+    """
+    networks = handlers.networks
+    yield Patch(_GENERATION, "GenerationMixin.generate", GenerateWrapper(networks, _TRANSFORMERS))
+    yield Patch(_NETWORK, "PretrainedModel.from_pretrained", NetworkLoad(networks, a.KIND_PRETRAINED_MODEL))
+    yield Patch(_NETWORK, "PretrainedModel.__call__", ForwardWrapper(networks))

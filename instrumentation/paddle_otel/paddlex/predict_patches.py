@@ -56,12 +56,12 @@ class CallWrapper:
     def __call__(
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        """Observe the outermost call of this thread or task; inner ones are part of it."""
+        """Observe the outermost call of this thread or task, or the generator that it gives."""
         if inside_pipeline_call() or self._handlers.telemetry.is_idle():
             return wrapped(*args, **kwargs)
         request = attempt("describing a call of PaddleX", self._describe, self._handlers, instance, args, kwargs)
         observed = None if request is None else _start_outermost(self._handlers, request)
-        if observed is None:
+        if request is None or observed is None:
             return wrapped(*args, **kwargs)
         with guard("entering a call of PaddleX"):
             observed.enter()
@@ -75,8 +75,8 @@ class CallWrapper:
         with guard("ending a call of PaddleX"):
             observed.leave()
             if _is_generator(result):
-                # Its work has only begun: the call goes on until the generator ends.
-                return observed_generator(result, lambda: observed)
+                # Nothing has been asked for yet. The span of this call is dropped, one of the generator begins then.
+                return observed_generator(result, partial(_start_outermost, self._handlers, request))
             observed.returned(result)
         return result
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final, cast
 
 from paddle_otel.guard import attempt
 from paddle_otel.operations.generation import Generation
 from paddle_otel.operations.tensors import array_of, is_on_host
 from paddle_otel.pretrained.generate_arguments import GenerateArguments
+
+# A tensor gives its content as a whole only. Up to this many ids that takes less time than an operator of Paddle that
+# picks out their last column, which takes the same time however many there are.
+_MOST_IDS_COPIED: Final = 2**15
 
 
 class DecodeSteps:
@@ -113,7 +117,14 @@ class LivingRows:
         """
         if not is_on_host(ids):
             return None
-        newest: list[int] = array_of(ids)[:, -1].tolist()
+        newest = _last_column(ids)
         living = range(len(newest)) if self._living is None else self._living
         self._living = [row for row in living if newest[row] not in self._end_ids]
         return len(living), len(self._living)
+
+
+def _last_column(ids: Any) -> list[int]:
+    """Return the newest id of each row; the caller's tensor stays as it is, also where it keeps track of gradients."""
+    if hasattr(ids, "place") and ids.shape[0] * ids.shape[1] > _MOST_IDS_COPIED:
+        return cast("list[int]", ids.detach()[:, -1].contiguous().numpy().tolist())
+    return cast("list[int]", array_of(ids)[:, -1].tolist())

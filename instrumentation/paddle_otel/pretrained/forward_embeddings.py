@@ -16,7 +16,7 @@ from paddle_otel.pretrained.handlers import Handlers
 _METHODS: Final = (
     ("qwen2", "Qwen2SentenceEmbedding", ("encode",)),
     ("qwen3", "Qwen3SentenceEmbedding", ("encode",)),
-    ("nv_embed", "NVEncodeModel", ("encode",)),
+    ("nv_embed", "NVEncodeModel", ("encode", "m_forward")),
     ("clip", "CLIPModel", ("get_text_features", "get_image_features")),
     ("chineseclip", "ChineseCLIPModel", ("get_text_features", "get_image_features")),
     ("clipseg", "CLIPSegModel", ("get_text_features", "get_image_features")),

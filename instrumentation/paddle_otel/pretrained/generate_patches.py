@@ -28,7 +28,7 @@ class GenerateWrapper:
 
     Args:
         handlers: Where it reports to.
-        library: ``paddlenlp`` or ``paddleformers``.
+        library: The package with ``generation.stopping_criteria``: PaddleNLP, PaddleFormers, or PaddleX's copy.
     """
 
     def __init__(self, handlers: Handlers, library: str) -> None:

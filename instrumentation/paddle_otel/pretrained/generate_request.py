@@ -18,7 +18,7 @@ def generation_request(handlers: Handlers, library: str, model: Any, arguments: 
 
     Args:
         handlers: Where model names and prompts are remembered.
-        library: ``paddlenlp`` or ``paddleformers``.
+        library: The package with ``generation.stopping_criteria``: PaddleNLP, PaddleFormers, or PaddleX's copy.
         model: The model that is called.
         arguments: The call's arguments.
 

@@ -8,7 +8,14 @@ from typing import Any, Final, NamedTuple, cast
 _BYTES_PER_ELEMENT: Final = {"float32": 4, "float16": 2, "bfloat16": 2, "float64": 8}
 
 # Configuration entries of attention variants whose cache is smaller than the formula says.
-_OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "sliding_window", "layer_types", "multi_query_group_num")
+_OTHER_CACHE_SHAPES: Final = ("kv_lora_rank", "multi_query_group_num", "attn_layer_period", "attention_chunk_size")
+
+# What a configuration calls a layer whose cache holds every position.
+_FULL_ATTENTION: Final = "full_attention"
+
+# Model types that name a window also where use_sliding_window says that it is off. The cache of PaddleFormers does not
+# ask that switch: its own classes of these types name no window then.
+_SWITCHED_WINDOW_TYPES: Final = frozenset({"qwen2", "qwen2_moe"})
 
 # Model types without num_key_value_heads in which every attention head has its own keys and values.
 _MULTI_HEAD_TYPES: Final = frozenset({"gpt", "opt"})
@@ -123,7 +130,7 @@ def cache_elements_per_position(model: Any) -> int | None:
     config = getattr(model, "config", None)
     if config is None or getattr(config, "is_encoder_decoder", False):
         return None
-    if any(getattr(config, name, None) for name in _OTHER_CACHE_SHAPES):
+    if any(getattr(config, name, None) for name in _OTHER_CACHE_SHAPES) or not _caches_every_position(config):
         return None
     heads = getattr(config, "num_attention_heads", None)
     key_value_heads = getattr(config, "num_key_value_heads", None)
@@ -135,3 +142,14 @@ def cache_elements_per_position(model: Any) -> int | None:
     if not (layers and key_value_heads and size):
         return None
     return 2 * layers * key_value_heads * size
+
+
+def _caches_every_position(config: Any) -> bool:
+    """Tell whether all layers keep the keys and values of all positions, and none only those of a window."""
+    layer_types = getattr(config, "layer_types", None)
+    if layer_types and any(kind != _FULL_ATTENTION for kind in layer_types):
+        return False
+    if not getattr(config, "sliding_window", None):
+        return True
+    is_off = getattr(config, "use_sliding_window", None) is False
+    return is_off and getattr(config, "model_type", None) in _SWITCHED_WINDOW_TYPES

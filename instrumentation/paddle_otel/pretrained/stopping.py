@@ -67,7 +67,7 @@ def with_probe(
     will reject are passed on as they are, for the library to reject.
 
     Args:
-        library: ``paddlenlp`` or ``paddleformers``.
+        library: The package with ``generation.stopping_criteria``: PaddleNLP, PaddleFormers, or PaddleX's copy.
         args: Positional arguments after ``self``.
         kwargs: Keyword arguments.
         step: Called once per decode step with all ids so far; tells whether to stop.

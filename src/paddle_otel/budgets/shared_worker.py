@@ -10,6 +10,7 @@ from typing import Final
 
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
+from paddle_otel.background_thread import background_thread
 from paddle_otel.budgets.shared_connection import Connection, LedgerError
 from paddle_otel.budgets.shared_count import IDLE, Count
 from paddle_otel.budgets.shared_health import Health
@@ -60,7 +61,7 @@ class Worker:
         self._told: SimpleQueue[None] = SimpleQueue()
         self._is_resting = False
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        self._thread = background_thread(THREAD_NAME, self._run)
 
     def start(self) -> None:
         """Start the thread."""

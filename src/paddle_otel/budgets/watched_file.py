@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from paddle_otel.background_thread import background_thread
 from paddle_otel.budgets.budget import Budget
 from paddle_otel.budgets.budget_file import Problem, UnusableFileError, read_budgets
 from paddle_otel.forking import call_in_forked_child
@@ -67,7 +68,7 @@ class WatchedFile:
 
     def _start(self) -> None:
         self._end = end = threading.Event()
-        threading.Thread(target=self._run, args=(end,), name="paddle-otel-budgets", daemon=True).start()
+        background_thread("paddle-otel-budgets", self._run, end).start()
 
     def _run(self, end: threading.Event) -> None:
         while not end.wait(self._interval):

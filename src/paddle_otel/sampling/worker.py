@@ -1,6 +1,5 @@
 """The thread that reads the sources, once per interval, until it is told to end."""
 
-import contextvars
 import enum
 import threading
 import time
@@ -8,6 +7,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from paddle_otel.background_thread import background_thread
 from paddle_otel.forking import call_undisturbed
 from paddle_otel.guard import attempt, guard
 from paddle_otel.sampling.snapshot import Snapshot
@@ -157,10 +157,7 @@ class Worker:
         self._wake = threading.Event()
         self._first_pass = threading.Event()
         self._inside: tuple[str, int, float] | None = None  # where, since when (ns), patience (s)
-        # A context of its own: stock threading instrumentation would hand on the span in which Paddle was imported.
-        self._thread = threading.Thread(
-            target=contextvars.Context().run, args=(self._run,), name=THREAD_NAME, daemon=True
-        )
+        self._thread = background_thread(THREAD_NAME, self._run)
 
     def start(self) -> None:
         """Start the thread.

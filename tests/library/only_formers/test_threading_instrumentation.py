@@ -1,8 +1,6 @@
 """With the stock instrumentation of threads a generation in a thread belongs to the trace that started it."""
 
-import importlib
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,16 +10,7 @@ from library.expected import Prompts, generation
 from recording import Recorder
 
 
-@pytest.fixture
-def threads_carry_context() -> Iterator[None]:
-    """The stock instrumentation is on."""
-    stock: Any = importlib.import_module("opentelemetry.instrumentation.threading")
-    stock.ThreadingInstrumentor().instrument()
-    yield
-    stock.ThreadingInstrumentor().uninstrument()
-
-
-@pytest.mark.usefixtures("threads_carry_context")
+@pytest.mark.usefixtures("stock_threads")
 def test_a_streamed_generation_belongs_to_its_request(
     observed: Recorder, stack: stacks.Stack, llama: Any, prompts: Prompts, tokenizer: Any
 ) -> None:
@@ -39,7 +28,7 @@ def test_a_streamed_generation_belongs_to_its_request(
     assert [child.name for child in observed.children(span)] == ["prefill", "decode"]
 
 
-@pytest.mark.usefixtures("threads_carry_context")
+@pytest.mark.usefixtures("stock_threads")
 def test_a_chat_that_is_streamed_from_a_thread(
     observed: Recorder, stack: stacks.Stack, llama: Any, tokenizer: Any
 ) -> None:

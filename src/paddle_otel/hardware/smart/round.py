@@ -1,9 +1,8 @@
 """One look at all disks, in a thread of its own."""
 
-import contextvars
-import threading
 from typing import Final
 
+from paddle_otel.background_thread import background_thread
 from paddle_otel.guard import guard
 from paddle_otel.hardware.smart.program import Runner
 from paddle_otel.hardware.smart.reader import ByDevice, DiskReader
@@ -27,9 +26,7 @@ class Round:
         self._readings: ByDevice | None = None
         self._finished = False
         # A context of its own: stock threading instrumentation would hand on the span in which the round began.
-        self._thread = threading.Thread(
-            target=contextvars.Context().run, args=(self._run,), name=THREAD_NAME, daemon=True
-        )
+        self._thread = background_thread(THREAD_NAME, self._run)
 
     def start(self) -> None:
         """Begin.
