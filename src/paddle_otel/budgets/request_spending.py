@@ -15,14 +15,16 @@ class RequestSpending:
         parts: Its accounts; the request begins to spend from each.
     """
 
-    __slots__ = ("_made", "_parts", "refusal", "stopped_by")
+    __slots__ = ("_are_several", "_made", "_parts", "refusal", "stopped_by")
 
     def __init__(self, parts: Sequence[AccountSpending]) -> None:
         self.refusal: BudgetExceeded | None = None
         self.stopped_by: str | None = None
         self._made = 0
         self._parts: Sequence[AccountSpending] = ()
-        since = _now_if_several(parts)
+        # They wait together as long as one does. One asks for the time itself, and only where it waits.
+        self._are_several = len(parts) > 1
+        since = time.monotonic() if self._are_several else None
         for number, part in enumerate(parts):
             self.refusal = attempt("asking a budget", part.begin, since)
             if self.refusal is not None:
@@ -47,15 +49,10 @@ class RequestSpending:
     def _step(self, tokens: int, next_tokens: int | None, has_ended: Callable[[], bool] | None) -> bool:
         self._made = made = self._made + tokens
         following = tokens if next_tokens is None else next_tokens
-        stop, since = False, _now_if_several(self._parts)
+        stop, since = False, time.monotonic() if self._are_several else None
         for part in self._parts:
             name = part.step(made, following, has_ended, since)
             if name is not None:
                 stop = True
                 self.stopped_by = self.stopped_by or name
         return stop
-
-
-def _now_if_several(parts: Sequence[AccountSpending]) -> float | None:
-    # They wait together as long as one does. One asks for the time itself, and only where it waits.
-    return time.monotonic() if len(parts) > 1 else None
