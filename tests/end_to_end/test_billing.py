@@ -21,7 +21,7 @@ from end_to_end.running import PROGRAMS, environment, instrumented, last_line, r
 PROCESSES: Final = 2
 REQUESTS: Final = 500
 """Of each process."""
-KINDS: Final = 17
+KINDS: Final = 19
 """Kinds of requests that the program makes in turn."""
 SERVICE: Final = "billed"
 

@@ -27,6 +27,8 @@ from paddle_otel.operations import observe_generation, observe_prediction
 
 TENANTS: Final = ("acme", "globex", "租户-三", None)
 END: Final = 2
+SHORT: Final = 3
+"""Tokens that some sessions may write."""
 MODEL: Final = tiny_model()
 MODEL_NAME: Final = None  # it was not loaded from anywhere
 
@@ -202,6 +204,19 @@ def refused(_: int) -> Used:
     return 0, 0, "dear"
 
 
+def sampled(number: int) -> Used:
+    """Draw the tokens."""
+    return generate(number, decode_strategy="sampling", top_k=5)
+
+
+def stopped(number: int) -> Used:
+    """Generate until the session's budget is used up."""
+    with identify(session=f"short-{number}"):
+        used = generate(number, max_new_tokens=9, eos_token_id=None)
+    assert used[1] == SHORT
+    return used
+
+
 def forward(_: int) -> Used:
     """Call the model itself: it reads, and generates nothing."""
     ids = paddle.to_tensor([[1, 5, 6, 7], [0, 0, 8, 9]])
@@ -227,14 +242,16 @@ def classify(number: int) -> Used:
 
 REQUESTS: Final[tuple[Callable[[int], Used], ...]] = (
     *(generate, batch, beams, given_up, wrong, unseen, loop, nested, failing_loop, whole_stream, closed_stream),
-    *(abandoned_stream, cancelled_stream, refused, forward, embed, classify),
+    *(abandoned_stream, cancelled_stream, refused, sampled, stopped, forward, embed, classify),
 )
-OBSERVED_BY_THE_LIBRARY: Final = {generate, batch, beams, given_up, wrong, unseen, nested, forward}
+OBSERVED_BY_THE_LIBRARY: Final = {generate, batch, beams, given_up, wrong, unseen, nested, sampled, stopped, forward}
 
 
 def main() -> int:
     """Serve as many requests as the first argument says."""
     set_budget(Budget("dear", "model", 0, match={"model": "dear"}, actions=frozenset({"refuse"})))
+    short = {"session": "short-*"}
+    set_budget(Budget("short", "session", SHORT, match=short, counts="output", actions=frozenset({"stop"})))
     used: Counter[tuple[str | None, str | None, str]] = Counter()
     lock, model_lock = threading.Lock(), threading.Lock()
 
