@@ -49,7 +49,8 @@ def test_a_line_for_each_gpu(measured: GPUMonitor, tmp_path: Path) -> None:
     assert list(first.get_ydata()) == [10.0, 10.0]
     assert list(second.get_ydata()) == [11.0, 11.0]
     (background,) = figure.axes[0].patches
-    assert background.get_label() == "_forward"
+    assert background.get_label() == "forward"
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["gpu:0", "gpu:1", "forward"]
     figure.savefig(tmp_path / "gpu.png")
     assert (tmp_path / "gpu.png").stat().st_size > 10_000
 

@@ -11,6 +11,7 @@ import stacks
 from library.expected import Prompts, output_tokens, rows_of
 from library.tokens import tokens_in
 from paddle_otel.identity import identify
+from paddle_otel.monitor import GPUMonitor
 from paddle_otel.monitor.token_counter import TokenCounter
 from recording import Recorder
 
@@ -130,6 +131,22 @@ def test_a_generation_that_fails(observed: Recorder, llama: Any, prompts: Prompt
         llama.generate(**prompts.first, max_new_tokens=5, eos_token_id=None, streamer=Failing())
     assert counter.get_output_count() == tokens_of(observed, "output")
     assert counter.get_statistics().followed_generations == 1
+
+
+def test_output_is_followed_without_an_sdk(stack: stacks.Stack, llama: Any, prompts: Prompts) -> None:
+    """The instrumentor alone is enough, whatever else runs."""
+    instrumentor = stack.new_instrumentor()
+    instrumentor.instrument()
+    try:
+        counter = TokenCounter(follow_generations=True)
+        with counter.session("a"):
+            ids, _ = llama.generate(**prompts.both, max_new_tokens=3, eos_token_id=None)
+        with GPUMonitor(0, observe=False):
+            llama.generate(**prompts.first, max_new_tokens=3, eos_token_id=None)
+    finally:
+        instrumentor.uninstrument()
+    assert (sum(map(len, rows_of(ids))), counter.session("a").get_output_count()) == (6, 6)
+    assert (counter.get_output_count(), counter.get_statistics().followed_generations) == (9, 2)
 
 
 def test_what_is_not_observed_is_not_followed(

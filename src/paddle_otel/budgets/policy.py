@@ -1,15 +1,14 @@
 """Budgets in force, and which of them apply to a request."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 from weakref import WeakSet
 
 from paddle_otel.budgets.budget import Budget
 from paddle_otel.budgets.ledger import Account
 from paddle_otel.budgets.spending import Spender
-
-_ANY: Final = "*"
+from paddle_otel.identity.patterns import ANY, matcher
 
 
 class Traits(NamedTuple):
@@ -50,7 +49,7 @@ class Policy:
         self._earlier: Final[WeakSet[Policy]] = WeakSet(earlier)
         self.shown: dict[str, Account] = {}
         """The accounts that are told apart on metrics."""
-        self._matchers: Final = tuple((key, _matcher(value)) for key, value in budget.match.items())
+        self._matchers: Final = tuple((key, matcher(value)) for key, value in budget.match.items())
 
     def applies_to(self, traits: Traits) -> bool:
         """Tell whether the request is one of those that the budget is for."""
@@ -105,10 +104,10 @@ class PolicyIndex:
     def _place(self, policy: Policy) -> list[Policy]:
         match: Mapping[str, str] = {} if policy.budget is None else policy.budget.match
         for key, value in match.items():
-            if _ANY not in value:
+            if ANY not in value:
                 return self._by_value[key].setdefault(value, [])
         for key, value in match.items():  # the first
-            return self._by_beginning[key].setdefault(value.partition(_ANY)[0], [])
+            return self._by_beginning[key].setdefault(value.partition(ANY)[0], [])
         return self._for_all
 
     def _candidates(self, traits: Traits) -> Iterator[Policy]:
@@ -120,23 +119,3 @@ class PolicyIndex:
             if value is not None:
                 for length in lengths:
                     yield from self._by_beginning[key].get(value[:length], ())
-
-
-def _matcher(pattern: str) -> Callable[[str], bool]:
-    if _ANY not in pattern:
-        return lambda value: value == pattern
-    first, *middle, last = pattern.split(_ANY)
-
-    # By hand: a regular expression with many stars takes for ever on a value that nearly fits.
-    def fits(value: str) -> bool:
-        at, end = len(first), len(value) - len(last)
-        if at > end or not value.startswith(first) or not value.endswith(last):
-            return False
-        for part in middle:
-            found = value.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
-
-    return fits

@@ -11,6 +11,8 @@ Two patterns, both while a request is in flight all the time:
 (:mod:`paddle_otel.diagnosis.usual_yield`); "idle" and "busy" are shares of time, :data:`IDLE` and :data:`BUSY`.
 """
 
+import math
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from typing import Final, NamedTuple
 
@@ -18,7 +20,7 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import events
 from paddle_otel.diagnosis.finding import Finding
 from paddle_otel.diagnosis.generation_window import GenerationWindow, GenerationWindows
-from paddle_otel.diagnosis.usual_yield import Usual, UsualYield
+from paddle_otel.diagnosis.usual_yield import MOST_MODELS, Usual, UsualYield
 from paddle_otel.diagnosis.work import WORK, Work
 from paddle_otel.hardware.nvml.gpus_in_use import IN_USE
 from paddle_otel.sampling.snapshot import Snapshot
@@ -37,18 +39,31 @@ FEW: Final = 0.5
 FEW_UNTIL: Final = 0.65
 WINDOWS: Final = 3
 """Windows in a row that begin an episode, and that end one."""
+FORGOTTEN: Final = 600.0
+"""Seconds without a window that tells anything, after which an episode is over: nobody knows when it ended."""
+MOST_EPISODES: Final = 2 * MOST_MODELS
+"""Episodes that are followed, two of each model; the one that was not seen for longest goes first."""
+
+
+_Key = tuple[str, str | None, str]
+"""The GPU, the model and the pattern of an episode."""
 
 
 class _Episode:
-    """Begins and ends by several windows in a row."""
+    """Begins and ends by several windows in a row; between two of them is no time."""
 
     def __init__(self) -> None:
         self.going_on = False
         self._in_a_row = 0
         self.seconds = 0.0
+        self._ended = -math.inf
 
     def note(self, window: GenerationWindow, *, begins: bool, goes_on: bool) -> bool:
         """Return whether an episode begins with a window."""
+        gap, self._ended = window.started - self._ended, window.ended
+        if gap > 0:  # windows in between told nothing: these are not in a row
+            self._in_a_row, self.seconds = 0, 0.0
+            self.going_on = self.going_on and gap < FORGOTTEN
         changes = not goes_on if self.going_on else begins
         self.seconds = self.seconds + window.seconds if changes else 0.0
         self._in_a_row = self._in_a_row + 1 if changes else 0
@@ -124,21 +139,28 @@ class Bottleneck:
     def look(self, snapshot: Snapshot) -> Iterable[Finding]:
         """Return the patterns that begin."""
         tokens = self._work.output_tokens()
-        window = self._windows.note(snapshot, dict(tokens)) if tokens is not None else None
+        window = self._windows.note(snapshot, None if tokens is None else dict(tokens))
         usual = self._usual.note(window) if window is not None else None
         if window is None or usual is None:
             return
         for pattern in _PATTERNS:
-            episode = self._episodes.setdefault((window.gpu.identity.uuid, pattern.diagnosis), _Episode())
+            episode = self._episode((window.gpu.identity.uuid, window.model, pattern.diagnosis))
             begins, goes_on = (pattern.fits(window, usual, going_on) for going_on in (False, True))
             if episode.note(window, begins=begins, goes_on=goes_on):
                 yield Finding(events.BOTTLENECK, _known(pattern, episode.seconds, window, usual), snapshot.wall)
+
+    def _episode(self, key: _Key) -> _Episode:
+        episode = self._episodes.setdefault(key, _Episode())
+        self._episodes.move_to_end(key)
+        if len(self._episodes) > MOST_EPISODES:
+            self._episodes.popitem(last=False)
+        return episode
 
     def forget(self) -> None:
         """Begin anew."""
         self._windows = GenerationWindows(self._runs_on)
         self._usual = UsualYield()
-        self._episodes: dict[tuple[str, str], _Episode] = {}  # of the GPUs that this process has for itself
+        self._episodes: OrderedDict[_Key, _Episode] = OrderedDict()
 
 
 def _known(pattern: _Pattern, seconds: float, window: GenerationWindow, usual: Usual) -> dict[str, str | int | float]:

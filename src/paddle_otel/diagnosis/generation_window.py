@@ -11,6 +11,8 @@ from paddle_otel.sampling.snapshot import Snapshot
 SECONDS: Final = 10.0
 SAMPLES: Final = 5
 """A window takes at least so many seconds and samples."""
+LONGEST: Final = 60.0
+"""Seconds for which a window waits until it is known how many tokens were written."""
 LONGEST_PAUSE: Final = 3.0
 """Times the mean pause between samples: a longer one hides what happened in it."""
 MOST_WORKING: Final = 0.9
@@ -30,6 +32,8 @@ class GenerationWindow(NamedTuple):
         seconds: How long it was.
         tokens: Tokens written.
         busy: Seconds in which the GPU was at work.
+        started: When it began, seconds of the clock of snapshots.
+        ended: When it ended.
     """
 
     gpu: GpuReading
@@ -37,6 +41,8 @@ class GenerationWindow(NamedTuple):
     seconds: float
     tokens: int
     busy: float
+    started: float
+    ended: float
 
     @property
     def rate(self) -> float:
@@ -80,22 +86,22 @@ class GenerationWindows:
         self._runs_on = runs_on
         self._sum: _Sum | None = None
 
-    def note(self, snapshot: Snapshot, tokens: TokensByModel) -> GenerationWindow | None:
+    def note(self, snapshot: Snapshot, tokens: TokensByModel | None) -> GenerationWindow | None:
         """Add a sample; return the window that it ends, ``None`` where none ends or it tells nothing.
 
         Args:
             snapshot: The sample.
-            tokens: Tokens written so far by model.
+            tokens: Tokens written so far by model; ``None`` while that is not known, so that no window begins or ends.
         """
         now = snapshot.started / 1e9
         gpus = KIND.readings(snapshot) or ()
         window = self._sum
-        if window is None:
-            self._sum = _Sum(now, tokens)
+        if window is None or (tokens is None and now - window.started > LONGEST):
+            self._sum = None if tokens is None else _Sum(now, tokens)
             return None
         gpu = self._own_gpu(gpus)
         self._add(window, gpu, now)
-        if now - window.started < SECONDS or window.samples < SAMPLES:
+        if tokens is None or now - window.started < SECONDS or window.samples < SAMPLES:
             return None
         self._sum = _Sum(now, tokens)
         return _told(window, gpu, now, tokens)
@@ -132,4 +138,4 @@ def _told(window: _Sum, gpu: GpuReading | None, now: float, tokens: TokensByMode
     most, everything = written.get(model, 0), sum(written.values())
     if most <= 0 or min(written.values()) < 0 or most < ONE_MODEL * everything:
         return None
-    return GenerationWindow(gpu, model, seconds, everything, window.busy)
+    return GenerationWindow(gpu, model, seconds, everything, window.busy, window.started, now)

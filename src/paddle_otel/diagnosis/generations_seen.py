@@ -1,5 +1,7 @@
 """What the observed generations of a meter provider tell the diagnosis."""
 
+from typing import Final
+
 from opentelemetry.metrics import MeterProvider
 
 from paddle_otel.conventions import attributes as a
@@ -7,6 +9,9 @@ from paddle_otel.diagnosis.work import CacheUse
 from paddle_otel.operations.generation import Generation
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.meters import METERS
+
+MOST_UNSEEN: Final = 1.0
+"""Seconds for which a generation may write what is counted at its end: little beside the ten of a window."""
 
 
 class GenerationsSeen:
@@ -19,8 +24,15 @@ class GenerationsSeen:
     def __init__(self, provider: MeterProvider | None) -> None:
         self._metrics = METERS.of(provider).shared(GenerationMetrics)
 
-    def output_tokens(self) -> dict[str | None, int]:
-        """Return the tokens written so far by model."""
+    def output_tokens(self) -> dict[str | None, int] | None:
+        """Return the tokens written so far by model.
+
+        Returns:
+            ``None`` while a generation is in flight whose tokens are known only at its end, as those of batches and
+            beams are: what was written in a minute would seem to be written in the second in which it ends.
+        """
+        if any(generation.writes_unseen_for > MOST_UNSEEN for generation in self._metrics.in_flight):
+            return None
         totals: dict[str | None, int] = {}
         for one in self._metrics.observe_tokens():
             attributes = one.attributes or {}

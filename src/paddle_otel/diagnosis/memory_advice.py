@@ -31,7 +31,7 @@ def memory_advice(memory: MemoryUse, before: MemoryUse, cache: CacheUse | None, 
         *_predicted(memory, cache),
         *_fragmentation(memory),
         *_caches(memory, before, cache, cache_before),
-        *_tensors(memory, before, cache),
+        *_tensors(memory, before, cache, cache_before),
         *_others(memory, before),
     ]
     return " ".join(sentences or ["Take fewer requests at a time, or end what else uses this memory."])
@@ -70,10 +70,11 @@ def _caches(memory: MemoryUse, before: MemoryUse, cache: CacheUse | None, cache_
         )
 
 
-def _tensors(memory: MemoryUse, before: MemoryUse, cache: CacheUse | None) -> Iterator[str]:
-    if memory.allocated is None or before.allocated is None or cache is not None:
+def _tensors(memory: MemoryUse, before: MemoryUse, cache: CacheUse | None, cache_before: int | None) -> Iterator[str]:
+    if memory.allocated is None or before.allocated is None:
         return
-    grown = memory.allocated - before.allocated
+    of_caches = max(cache.now - (cache_before or 0), 0) if cache is not None else 0
+    grown = memory.allocated - before.allocated - of_caches
     if grown > 0 and grown >= GROWTH_SHARE * (memory.used - before.used):
         yield (
             f"Tensors of this process have grown by {_gib(grown)}: look for results that are kept (losses or outputs "

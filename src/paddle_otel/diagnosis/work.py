@@ -29,19 +29,19 @@ class Work:
     """Asks those who observe the work, while there are any."""
 
     def __init__(self) -> None:
-        self._output_tokens: Callable[[], TokensByModel] | None = None
+        self._output_tokens: Callable[[], TokensByModel | None] | None = None
         self._caches: Callable[[], CachesByDevice] | None = None
 
     def tell_by(
         self,
-        output_tokens: Callable[[], TokensByModel] | None = None,
+        output_tokens: Callable[[], TokensByModel | None] | None = None,
         caches: Callable[[], CachesByDevice] | None = None,
     ) -> None:
         """Name those who know; both are called on the sampler's thread and must not wait for long.
 
         Args:
             output_tokens: Returns how many tokens each model has written since the process began, those of requests in
-                flight included; ``None`` when nobody knows.
+                flight included; ``None`` when nobody knows now.
             caches: Returns the caches of the requests in flight by device, as Paddle writes it (``gpu:0``, ``cpu``);
                 ``None`` when nobody knows.
         """
@@ -49,7 +49,7 @@ class Work:
         self._caches = caches
 
     def output_tokens(self) -> TokensByModel | None:
-        """Return the tokens written so far by model, ``None`` when nobody knows."""
+        """Return the tokens written so far by model, ``None`` when nobody knows now."""
         return None if self._output_tokens is None else attempt("counting the tokens so far", self._output_tokens)
 
     def caches(self) -> CachesByDevice:

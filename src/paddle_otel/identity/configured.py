@@ -25,7 +25,7 @@ class Configured:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.headers: Final = _sources("IDENTITY_HEADERS", settings.identity_headers)
+        self.headers: Final = _sources("IDENTITY_HEADERS", settings.identity_headers, any_case=True)
         self.baggage: Final = _sources("IDENTITY_BAGGAGE", settings.identity_baggage)
         self.tenants: Final = MetricTenants(settings.metric_tenants, settings.metric_tenants_maximum)
 
@@ -50,7 +50,7 @@ def forget_configured() -> None:
     _found.clear()
 
 
-def _sources(name: str, raw: str) -> Sources:
+def _sources(name: str, raw: str, *, any_case: bool = False) -> Sources:
     if raw.strip().lower() == _NONE:
         return ()
     pairs = [tuple(part.strip() for part in entry.partition("=")[::2]) for entry in raw.split(",") if entry.strip()]
@@ -63,4 +63,6 @@ def _sources(name: str, raw: str) -> Sources:
             ", ".join(wrong),
             ", ".join(FIELDS),
         )
-    return tuple((field, source) for field, source in pairs if field in FIELDS and source)
+    found = [(field, source) for field, source in pairs if field in FIELDS and source]
+    # Names of headers have no case: carriers of other protocols than HTTP have them in small letters.
+    return tuple((field, source.lower() if any_case else source) for field, source in found)

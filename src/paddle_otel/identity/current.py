@@ -16,6 +16,7 @@ from paddle_otel.identity.configured import configured
 from paddle_otel.identity.identity import NOBODY, Identity
 
 _SAID: Final = otel_context.create_key("paddle-otel-identity")
+_WHOLE: Final = otel_context.create_key("paddle-otel-whole-identity")
 _CLAIMED: Final = otel_context.create_key("paddle-otel-claimed-identity")
 
 
@@ -36,6 +37,11 @@ def with_identity(identity: Identity, context: Context | None = None) -> Context
     return otel_context.set_value(_SAID, identity, context)
 
 
+def with_whole_identity(identity: Identity, context: Context) -> Context:
+    """Return a context in which nobody but this identity is known."""
+    return otel_context.set_value(_WHOLE, True, with_identity(identity, context))
+
+
 def with_claimed_identity(identity: Identity, context: Context | None = None) -> Context:
     """Return a context in which the headers of a request have said who asks."""
     return otel_context.set_value(_CLAIMED, identity, context)
@@ -51,6 +57,8 @@ def _known(context: Context | None) -> Identity | None:
     if context is None:
         context = otel_context.get_current()
     known = said_identity(context)
+    if context.get(_WHOLE):
+        return known  # what else is here is of another request
     claimed = cast("Identity | None", context.get(_CLAIMED))
     if claimed is not None:
         known = claimed if known is None else known.over(claimed)

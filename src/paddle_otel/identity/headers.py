@@ -11,11 +11,12 @@ from paddle_otel.identity.identity import NOBODY, Identity
 _ALL_ALIKE = ","
 
 
-def identity_in_headers(values_of: Callable[[str], Iterable[str] | None]) -> Identity:
+def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) -> Identity:
     """Return who asks.
 
     Args:
-        values_of: Returns the values of the header of this name, none or ``None`` where it is not there.
+        values_of: Returns the values of the header of this name, none or ``None`` where it is not there; a single text
+            is one value, as some getters return it.
     """
     found: dict[str, str] = {}
     for field, name in configured().headers:
@@ -24,10 +25,12 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | None]) -> Ide
     return Identity(**found) if found else NOBODY
 
 
-def _one(values: Iterable[str] | None) -> str | None:
+def _one(values: Iterable[str] | str | None) -> str | None:
     """Return one value of several as HTTP and WSGI servers do, so that a client cannot add a second one that wins."""
     if not values:
         return None
+    if isinstance(values, str):
+        values = (values,)
     texts = [value for value in values if isinstance(value, str)]  # pyright: ignore[reportUnnecessaryIsInstance] - a carrier of anybody's
     return _as_written(_ALL_ALIKE.join(texts))
 

@@ -1,11 +1,11 @@
 """Says in a program who it works for."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from opentelemetry import baggage
@@ -16,8 +16,8 @@ from paddle_otel.context_part import ContextPart
 from paddle_otel.decorators import Decorator, Observation
 from paddle_otel.guard import guard, guarded
 from paddle_otel.identity.configured import configured
-from paddle_otel.identity.current import current_identity, said_identity, with_identity
-from paddle_otel.identity.identity import Identity
+from paddle_otel.identity.current import current_identity, said_identity, with_identity, with_whole_identity
+from paddle_otel.identity.identity import FIELDS, Identity
 
 _logger: Final = logging.getLogger("paddle_otel")
 
@@ -30,9 +30,10 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
 
     What is not said is as around it, so blocks may be nested; what is said inside counts. One object may be used again,
     and by several threads. Decorated functions may be plain, coroutines, or generators of both kinds. A generator works
-    for whoever it was made for, also where it is read when the request is over; between two of its values nothing of it
-    is in the reader's context. No value makes this raise: what is no text, integer or UUID is logged once and unknown,
-    and what is too long or cannot be shown is replaced (:mod:`paddle_otel.identity.values`).
+    for whoever it was made for, also where it is read when the request is over, and takes nothing of its reader;
+    between two of its values nothing of it is in the reader's context. No value makes this raise: what is no text,
+    integer or UUID is logged once and unknown, and what is too long or cannot be shown is replaced
+    (:mod:`paddle_otel.identity.values`).
 
     Args:
         request: The request, as it arrived at the service.
@@ -63,7 +64,7 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
 
     def starter(self) -> Callable[[], Observation | None]:
         """Return what prepares to say it in a generator: on behalf of whoever it was made for, wherever it is read."""
-        return partial(self._identified, self._said.over(current_identity()))
+        return partial(self._identified, self._said.over(current_identity()), whole=True)
 
     def __enter__(self) -> Identity:
         """Begin a block."""
@@ -95,10 +96,14 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
         self.__exit__(kind, error, traceback)
 
     @guarded("saying who asked")
-    def _identified(self, said: Identity) -> "_Identified":
+    def _identified(self, said: Identity, *, whole: bool = False) -> "_Identified":
         around = otel_context.get_current()
-        context = with_identity(said.over(said_identity(around)), around)
-        return _Identified(ContextPart(_with_baggage(context, said, propagate=self._propagate), around))
+        if whole:
+            context = with_whole_identity(said, _without_baggage(around))
+        else:
+            context = with_identity(said.over(said_identity(around)), around)
+        carried = baggage.get_all(around)
+        return _Identified(ContextPart(_with_baggage(context, said, carried, propagate=self._propagate), around))
 
 
 class _Identified:
@@ -147,15 +152,33 @@ class _Open(NamedTuple):
 _open: Final[ContextVar[_Open | None]] = ContextVar("paddle_otel_identify", default=None)
 
 
-def _with_baggage(context: Context, said: Identity, *, propagate: bool) -> Context:
+def _without_baggage(context: Context) -> Context:
+    """Return a context whose baggage names nobody."""
     carried = baggage.get_all(context)
+    for _, key in configured().baggage:
+        if key in carried:
+            context = baggage.remove_baggage(key, context)
+    return context
+
+
+def _with_baggage(context: Context, said: Identity, carried: Mapping[str, object], *, propagate: bool) -> Context:
+    """Return a context whose baggage does not say anything else than the program does.
+
+    Args:
+        context: The context.
+        said: What is said here.
+        carried: The baggage around it.
+        propagate: Whether baggage names whoever is known, also where nobody was named in it.
+    """
     if not propagate and not carried:
         return context
     identity = current_identity(context) if propagate else said
-    for field, key in dict(configured().baggage).items():
+    for field in FIELDS:
         value: str | None = getattr(identity, field)
-        if value is not None and (propagate or key in carried):
-            context = baggage.set_baggage(key, value, context)
+        keys = [key for known, key in configured().baggage if known == field]
+        named = [key for key in keys if key in carried] or (keys[:1] if propagate else [])
+        for key in named if value is not None else ():
+            context = baggage.set_baggage(key, cast("str", value), context)
     return context
 
 

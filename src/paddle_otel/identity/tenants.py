@@ -4,14 +4,12 @@ Every value of a metric's attribute is a series that is kept and paid for. A cli
 able to make thousands of them.
 """
 
-import re
 import threading
 from typing import Final
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.forking import call_in_forked_child
-
-_ANY: Final = "*"
+from paddle_otel.identity.patterns import ANY, matcher
 
 
 class MetricTenants:
@@ -25,13 +23,13 @@ class MetricTenants:
 
     def __init__(self, allowed: str, maximum: int) -> None:
         entries = [entry.strip() for entry in allowed.split(",") if entry.strip()]
-        named = [entry for entry in dict.fromkeys(entries) if _ANY not in entry]
-        patterns = [entry for entry in entries if _ANY in entry]
+        named = [entry for entry in dict.fromkeys(entries) if ANY not in entry]
+        patterns = [entry for entry in entries if ANY in entry]
         self.is_active: Final = bool(entries)
         """Whether metrics have tenants at all."""
         self._maximum: Final = maximum
         self._first: Final = frozenset(named[:maximum])
-        self._pattern: Final = re.compile("|".join(_regular(one) for one in patterns), re.DOTALL) if patterns else None
+        self._patterns: Final = tuple(map(matcher, patterns))
         self._begin()
         call_in_forked_child(self._begin)  # the child's series are its own
 
@@ -49,7 +47,7 @@ class MetricTenants:
             return None
         if tenant in self._told:
             return tenant
-        if self._pattern is None or not self._pattern.fullmatch(tenant):
+        if not any(fits(tenant) for fits in self._patterns):
             return a.TENANT_OTHER
         if len(self._told) < self._maximum:
             with self._lock:
@@ -60,7 +58,3 @@ class MetricTenants:
     def _begin(self) -> None:
         self._lock = threading.RLock()  # a finalizer may run in the middle of it
         self._told = set(self._first)
-
-
-def _regular(entry: str) -> str:
-    return ".*".join(re.escape(part) for part in re.split(r"\*+", entry))

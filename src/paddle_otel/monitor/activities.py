@@ -44,8 +44,9 @@ class activity(ContextDecorator):  # noqa: N801 - used as a statement and as a d
     def __call__(self, func: _F) -> _F:
         """Return the function with the name around each call."""
         if inspect.iscoroutinefunction(func) or inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            name = getattr(func, "__qualname__", type(func).__name__)  # functools.partial has none
             raise TypeError(
-                f"activity({self._kind!r}) above {func.__qualname__}: calling it does not run it yet. Put "
+                f"activity({self._kind!r}) above {name}: calling it does not run it yet. Put "
                 f"'with activity({self._kind!r}):' around the parts of it that work."
             )
         return super().__call__(func)

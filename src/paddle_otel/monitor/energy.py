@@ -3,6 +3,7 @@
 from typing import Final, Literal, NamedTuple
 
 from paddle_otel.conventions import attributes as a
+from paddle_otel.hardware.monotonic import SHORTEST
 from paddle_otel.hardware.nvml.reading import MOST_POWER, GpuReading
 
 EnergyMethod = Literal["counter", "power_estimate", "mixed"]
@@ -38,7 +39,7 @@ def between(before: GpuReading, now: GpuReading, seconds: float) -> Stretch | No
         return None
     if before.energy is not None and now.energy is not None:
         joules = now.energy - before.energy
-        if before.energy_breaks != now.energy_breaks or not 0 <= joules <= MOST_POWER * seconds:
+        if before.energy_breaks != now.energy_breaks or not 0 <= joules <= MOST_POWER * max(seconds, SHORTEST):
             return None  # the driver's counter began anew meanwhile, or jumped
         return Stretch(joules, seconds, COUNTER)
     if before.energy is None and now.energy is None and before.power is not None and now.power is not None:

@@ -41,6 +41,7 @@ class Feed:
         """Let go of all monitors; in a forked child they are the parent's."""
         self._lock = threading.RLock()
         self._earlier_errors = 0
+        self._hurried = 0  # how many wait for a sample now
         self._listeners: dict[weakref.WeakMethod[Listener], float] = {}
 
     def add(self, listener: Listener, interval: float) -> None:
@@ -65,11 +66,23 @@ class Feed:
             }
             self._adjust()
 
-    def hurry(self) -> None:
-        """Have a sample taken now; holds until the next listener comes or goes."""
+    def hurry(self, told: threading.Event, seconds: float) -> None:
+        """Have a sample taken now, whose turn it is not perhaps, and wait for it.
+
+        Args:
+            told: Set by a listener that has it.
+            seconds: For how long at most.
+        """
+        self._waiting(1)
+        try:
+            told.wait(seconds)
+        finally:
+            self._waiting(-1)
+
+    def _waiting(self, more: int) -> None:
         with self._lock:
-            if self._listeners:
-                self.sampler.start(OWNER, _AT_ONCE)
+            self._hurried += more
+            self._adjust()
 
     @property
     def used(self) -> bool:
@@ -91,7 +104,7 @@ class Feed:
 
     def _adjust(self) -> None:
         if self._listeners:
-            self.sampler.start(OWNER, min(self._listeners.values()))
+            self.sampler.start(OWNER, _AT_ONCE if self._hurried else min(self._listeners.values()))
         else:
             self.sampler.stop(OWNER)
 

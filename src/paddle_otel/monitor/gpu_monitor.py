@@ -88,7 +88,7 @@ class GPUMonitor:
                     OBSERVERS.want(recording)
                 self._feed = FEEDS.start(recording.note, self._devices.setting, self._interval)
                 self._recording, self._condition, self._running = recording, None, True
-                recording.first.wait(FIRST_SAMPLE_SECONDS)
+                self._feed.hurry(recording.first, FIRST_SAMPLE_SECONDS)  # one that runs already is inside its pause
         return self
 
     def stop(self) -> GPUStatistics:
@@ -103,8 +103,7 @@ class GPUMonitor:
             recording, feed = self._recording, self._feed
             if self._running and recording is not None and feed is not None:
                 recording.close_with_next()
-                feed.hurry()
-                recording.closed.wait(FIRST_SAMPLE_SECONDS)
+                feed.hurry(recording.closed, FIRST_SAMPLE_SECONDS)
                 self._running, self._stopped_at = False, time.monotonic_ns()
                 self._end(recording, feed)
         return self.get_statistics()

@@ -1,10 +1,12 @@
 """Writes samples to files."""
 
+import contextlib
 import csv
 import io
 import json
 import logging
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
@@ -17,12 +19,14 @@ from paddle_otel.rotating_file import RotatingFile
 CSV: Final = ".csv"
 JSON_LINES: Final = ".jsonl"
 LEAST_BYTES: Final = 4096
+_HALF_SURROGATES: Final = "replace"
+"""Half surrogates, which an activity's name may have and no file may, become question marks."""
 
 _logger: Final = logging.getLogger("paddle_otel")
 
 
 class LogFile:
-    """A file to which each sample is appended; full, it is set aside.
+    """A file to which each sample is appended; full, or a table with other columns, it is set aside.
 
     Args:
         path: Ends with ``.csv`` or ``.jsonl``.
@@ -38,8 +42,10 @@ class LogFile:
         if max_bytes < LEAST_BYTES or backups < 0:
             raise ValueError(f"log_max_bytes must be at least {LEAST_BYTES}, log_backups at least 0.")
         self._max_bytes = max_bytes
+        self._backups = backups
         self._file = RotatingFile(self._path, max_bytes, backups)
         self._is_csv = self._path.suffix == CSV
+        self._has_our_columns = False
         self._said = False
 
     def write(self, moment: Moment, uuid: str, device: str | None, values: Sequence[float]) -> None:
@@ -60,16 +66,29 @@ class LogFile:
     def close(self) -> None:
         """Close the file; the next sample opens it again."""
         self._file.close()
+        self._has_our_columns = False
 
     def _with_heading(self, line: bytes) -> bytes:
         """Return the line with the heading above it where it will be the first one of a file."""
         if not self._is_csv:
             return line
         try:
-            size = self._path.stat().st_size
+            found = self._path.lstat()
         except FileNotFoundError:
-            size = 0
-        return line if 0 < size <= self._max_bytes - len(line) else heading() + line
+            return heading() + line
+        if found.st_size and not self._has_our_columns:
+            self._has_our_columns = True
+            if stat.S_ISREG(found.st_mode) and not self._begins_with_our_heading():
+                # One that is full sets aside what is there. That may be anything, so it is kept in any case.
+                with contextlib.closing(RotatingFile(self._path, 1, max(self._backups, 1))) as full:
+                    full.append(heading())
+                return line
+        return line if 0 < found.st_size <= self._max_bytes - len(line) else heading() + line
+
+    def _begins_with_our_heading(self) -> bool:
+        """Tell whether our columns are in the file: rows under others would be read as what they are not."""
+        with self._path.open("rb") as file:
+            return file.readline(len(heading())) == heading()
 
 
 def checked_path(path: str | PathLike[str]) -> Path:
@@ -122,10 +141,10 @@ def line_of(row: Row, *, csv_format: bool) -> bytes:
         return _csv_line(["" if value is None else value for value in known.values()])
     told: dict[str, object] = {name: value for name, value in known.items() if value is not None}
     told["activities"] = {kind: round(share, 6) for kind, share in row[0].shares}
-    return (json.dumps(told, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(told, ensure_ascii=False) + "\n").encode(errors=_HALF_SURROGATES)
 
 
 def _csv_line(values: Sequence[object]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors=_HALF_SURROGATES)

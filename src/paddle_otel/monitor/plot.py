@@ -53,16 +53,19 @@ def _draw(part: Any, gpus: dict[str, list[Row]], place: int, quantity: Quantity)
     for name, rows in gpus.items():
         part.plot([moment.elapsed for moment, *_ in rows], [row[3][place] / quantity.scale for row in rows], label=name)
     nothing: list[Row] = []
+    named: set[str] = set()
     for start, end, kind in _stretches(next(iter(gpus.values()), nothing)):
-        part.axvspan(start, end, color=_COLORS.get(kind, _OTHER_COLOR), alpha=0.15, linewidth=0, label=f"_{kind}")
+        label = f"_{kind}" if kind in named else kind  # a legend leaves out what begins with an underscore
+        part.axvspan(start, end, color=_COLORS.get(kind, _OTHER_COLOR), alpha=0.15, linewidth=0, label=label)
+        named.add(kind)
     part.set_ylabel(f"{quantity.title}, {quantity.unit}")
 
 
 def _stretches(rows: Sequence[Row]) -> list[tuple[float, float, str]]:
     """Return when Paddle mostly did what, without the time in which it did nothing."""
     found: list[tuple[float, float, str]] = []
-    before = 0.0
-    for moment, *_ in rows:
+    before = rows[0][0].elapsed if rows else 0.0  # what was before the samples that are kept is not known
+    for moment, *_ in rows[1:]:
         kind = max(moment.shares, key=lambda share: share[1])[0]
         if kind != IDLE:
             if found and found[-1][1:] == (before, kind):

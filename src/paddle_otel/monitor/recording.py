@@ -53,7 +53,7 @@ class Recording:
         self._lock = threading.RLock()
         self._gpus: dict[str, GpuRecord] = {}
         self._latest: Snapshot | None = None
-        self._closing = False
+        self._closing_since: int | None = None
         self.first = threading.Event()
         """Set by the first sample."""
         self.closed = threading.Event()
@@ -78,16 +78,19 @@ class Recording:
     def note(self, snapshot: Snapshot) -> None:
         """Note what was read; called on the sampler's thread."""
         with self._lock:
-            latest = self._latest
+            latest, since = self._latest, self._closing_since
             if snapshot.started < self.started or self.closed.is_set():
                 return
-            if latest is not None and not self._closing and snapshot.started - latest.started < self._least_pause:
+            is_last = since is not None and snapshot.started >= since
+            if latest is not None and not is_last and snapshot.started - latest.started < self._least_pause:
                 return
             self._latest = snapshot
-            self._note(snapshot)
-            self.first.set()
-            if self._closing:
-                self.closed.set()
+            try:
+                self._note(snapshot)
+            finally:  # whoever waits for a sample is not to wait for a log file that cannot be written
+                self.first.set()
+                if is_last:
+                    self.closed.set()
 
     def _note(self, snapshot: Snapshot) -> None:
         self.samples += 1
@@ -123,8 +126,8 @@ class Recording:
         return (snapshot.started - self.started) / 1e9
 
     def close_with_next(self) -> None:
-        """Note the next sample whenever it comes: it is the last one."""
-        self._closing = True
+        """Note the next sample that begins after this, whenever it comes: it is the last one."""
+        self._closing_since = time.monotonic_ns()
 
     def end(self) -> None:
         """Note nothing any more of what Paddle does."""

@@ -40,8 +40,9 @@ class TokenCounter:
             one (``evicted``), and begin at 0 when they are used again; the total stays right.
         max_requests: The same for requests.
         follow_generations: Take the generated tokens from what paddle-otel observes: every ``generate`` of a library
-            whose instrumentor is on while an OpenTelemetry SDK is configured. Then ``log_generated_tokens`` counts only
-            where it says that nobody else saw them.
+            whose instrumentor is on, with or without an OpenTelemetry SDK. They belong to the session and request that
+            were open where the generation began. Then ``log_generated_tokens`` counts only where it says that nobody
+            else saw them.
 
     Raises:
         TypeError: A maximum is no integer.

@@ -10,14 +10,23 @@ from typing import Final, NamedTuple
 from paddle_otel.monitor.token_counter_thresholds import Scope
 
 
-class _Opened(NamedTuple):
+class Opened(NamedTuple):
+    """What was opened last; names alone, so that keeping it keeps nothing of the program.
+
+    Attributes:
+        counter: The counter's key.
+        scope: ``session`` or ``request``.
+        name: Its name.
+        outer: What is open around it.
+    """
+
     counter: str
     scope: Scope
     name: str
-    outer: "_Opened | None"
+    outer: "Opened | None"
 
 
-_innermost: Final[ContextVar[_Opened | None]] = ContextVar("paddle_otel_token_counter_scope", default=None)
+_innermost: Final[ContextVar[Opened | None]] = ContextVar("paddle_otel_token_counter_scope", default=None)
 
 
 def open_scope(counter: str, scope: Scope, name: str) -> None:
@@ -28,12 +37,12 @@ def open_scope(counter: str, scope: Scope, name: str) -> None:
         scope: ``session`` or ``request``.
         name: Its name.
     """
-    _innermost.set(_Opened(counter, scope, name, _innermost.get()))
+    _innermost.set(Opened(counter, scope, name, _innermost.get()))
 
 
 def close_scope(counter: str, scope: Scope, name: str) -> None:
     """Leave what was opened last under this name; nothing happens where it was opened in another context."""
-    inner: list[_Opened] = []
+    inner: list[Opened] = []
     opened = _innermost.get()
     while opened is not None and opened[:3] != (counter, scope, name):
         inner.append(opened)
@@ -46,9 +55,19 @@ def close_scope(counter: str, scope: Scope, name: str) -> None:
     _innermost.set(left)
 
 
-def opened_name(counter: str, scope: Scope) -> str | None:
-    """Return the session or request that was opened last here, ``None`` outside of all."""
-    opened = _innermost.get()
+def opened_here() -> Opened | None:
+    """Return what was opened last here, ``None`` outside of all."""
+    return _innermost.get()
+
+
+def opened_name(counter: str, scope: Scope, opened: Opened | None) -> str | None:
+    """Return the innermost session or request of a counter, ``None`` where none is open.
+
+    Args:
+        counter: The counter's key.
+        scope: ``session`` or ``request``.
+        opened: What is open.
+    """
     while opened is not None:
         if opened.counter == counter and opened.scope == scope:
             return opened.name

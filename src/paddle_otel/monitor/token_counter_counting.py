@@ -4,13 +4,16 @@ import secrets
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from paddle_otel.identity import Identity, current_identity
-from paddle_otel.monitor.token_counter_context import opened_name
+from paddle_otel.monitor.token_counter_context import Opened, opened_here, opened_name
 from paddle_otel.monitor.token_counter_ledger import Note, TokenLedger, Tokens
 from paddle_otel.monitor.token_counter_thresholds import Thresholds
 from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
+
+_Owner = tuple[Identity, Opened | None]
+"""Who asked for tokens, and which sessions and requests were open then."""
 
 
 class CountingOptions(NamedTuple):
@@ -46,7 +49,7 @@ class TokenCounting:
         self.thresholds: Final = Thresholds()
         self.ledger: Final = TokenLedger(options.max_sessions, options.max_requests, self.thresholds)
         if options.enabled and options.follow_generations:
-            GENERATION_SUBSCRIBERS.add(self.generation_ended)
+            GENERATION_SUBSCRIBERS.add(self.generation_ended, opened_here)
 
     def count_input(self, tokens: int) -> None:
         """Count tokens that text became."""
@@ -74,19 +77,20 @@ class TokenCounting:
         self._note_if_unknown(tokens)
 
     def generation_ended(self, ended: EndedGeneration) -> None:
-        """Count the output of a generation that was observed; it knows who asked, wherever it ended."""
-        self._add(Tokens(output=ended.output_tokens or 0), "followed_generations", ended.identity)
+        """Count the output of a generation that was observed, for those it was begun for, wherever it ended."""
+        opened = cast("Opened | None", ended.begun_at.get(opened_here))
+        self._add(Tokens(output=ended.output_tokens or 0), "followed_generations", (ended.identity, opened))
         self._note_if_unknown(ended.output_tokens)
 
-    def _add(self, tokens: Tokens, note: Note | None = None, identity: Identity | None = None) -> None:
+    def _add(self, tokens: Tokens, note: Note | None = None, owner: _Owner | None = None) -> None:
         if not self.options.enabled:
             return
         if not tokens.total:  # nothing that a session would have to be told apart for
             self.ledger.add(tokens, None, None, note)
             return
-        identity = identity or current_identity()
-        session = opened_name(self.key, "session") or identity.session
-        request = opened_name(self.key, "request") or identity.request
+        identity, opened = owner or (current_identity(), opened_here())
+        session = opened_name(self.key, "session", opened) or identity.session
+        request = opened_name(self.key, "request", opened) or identity.request
         self.ledger.add(tokens, session, request, note)
 
     def _note_if_unknown(self, tokens: int | None) -> None:

@@ -68,17 +68,18 @@ class Thresholds:
     """The thresholds of one counter, the lower ones first."""
 
     def __init__(self) -> None:
-        self._all: tuple[Threshold, ...] = ()
+        # Any thread may add one: each change of the dictionary is a single step.
+        self._all: dict[int, Threshold] = {}
 
     def add(self, limit: int, scope: Scope, callback: Callable[[ThresholdCrossed], Any]) -> Threshold:
         """Look out for a number."""
         threshold = Threshold(limit, scope, callback, self)
-        self._all = tuple(sorted((*self._all, threshold), key=lambda known: known.limit))
+        self._all[id(threshold)] = threshold
         return threshold
 
     def remove(self, threshold: Threshold) -> None:
         """Look out for it no longer."""
-        self._all = tuple(known for known in self._all if known is not threshold)
+        self._all.pop(id(threshold), None)
 
     def crossed(self, scope: Scope, name: str | None, before: int, added: int) -> list[Call]:
         """Return what is to be called as a count rises; counts only rise, so each crossing is seen once.
@@ -92,8 +93,6 @@ class Thresholds:
         if not self._all:
             return []
         now = before + added
-        return [
-            Call(known.callback, ThresholdCrossed(known.limit, scope, name, now))
-            for known in self._all
-            if known.scope == scope and before < known.limit <= now
-        ]
+        reached = [one for one in tuple(self._all.values()) if one.scope == scope and before < one.limit <= now]
+        reached.sort(key=lambda one: one.limit)
+        return [Call(one.callback, ThresholdCrossed(one.limit, scope, name, now)) for one in reached]

@@ -14,10 +14,15 @@ _DIRECTIONS: Final[Mapping[str, Direction]] = MappingProxyType(
     {
         **dict.fromkeys(("__call__", "encode", "encode_plus", "batch_encode", "batch_encode_plus"), ENCODE),
         "apply_chat_template": ENCODE,
-        # Of the packages tokenizers, tiktoken and sentencepiece.
+        **dict.fromkeys(("decode", "batch_decode"), DECODE),
+        # Of the packages tokenizers and tiktoken.
         **dict.fromkeys(("encode_batch", "encode_batch_fast", "encode_ordinary", "encode_ordinary_batch"), ENCODE),
-        **dict.fromkeys(("encode_as_ids", "EncodeAsIds"), ENCODE),
-        **dict.fromkeys(("decode", "batch_decode", "decode_batch"), DECODE),
+        "decode_batch": DECODE,
+        # Of sentencepiece, which has most names twice.
+        **dict.fromkeys(("Encode", "Tokenize", "parallel_encode", "ParallelEncode"), ENCODE),
+        **dict.fromkeys(("encode_as_ids", "sample_encode_as_ids", "parallel_encode_as_ids"), ENCODE),
+        **dict.fromkeys(("EncodeAsIds", "SampleEncodeAsIds", "ParallelEncodeAsIds"), ENCODE),
+        **dict.fromkeys(("Decode", "Detokenize", "decode_ids", "DecodeIds"), DECODE),
     }
 )
 

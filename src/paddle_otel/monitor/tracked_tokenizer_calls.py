@@ -17,6 +17,8 @@ from paddle_otel.operations.tokenizer_size import (
 Direction = Literal["encode", "decode"]
 ENCODE: Final = "encode"
 DECODE: Final = "decode"
+_IDS: Final = ("token_ids", "sequences", "ids", "tokens", "batch", "input")
+"""What ``decode`` and its variants call the ids that they are given, in the packages that have them."""
 
 # The counters whose tracked calls this code is inside of: their inner calls are part of the outermost one.
 _inside: Final[ContextVar[tuple[str, ...]]] = ContextVar("paddle_otel_inside_tracked_calls", default=())
@@ -130,4 +132,4 @@ def _is_text(result: Any) -> bool:
 
 
 def _ids_given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    return args[0] if args else next(iter(kwargs.values()), None)
+    return args[0] if args else next((kwargs[name] for name in _IDS if name in kwargs), None)

@@ -55,6 +55,7 @@ class Generation:
 
     __slots__ = (
         "_activity",
+        "_begun_at",
         "_budget",
         "_context",
         "_metrics",
@@ -87,14 +88,21 @@ class Generation:
         self._used: Mapping[str, AttributeValue] = {}
         caller_context = otel_context.get_current()
         self.identity: Final[Identity] = current_identity(caller_context)
+        self._begun_at: Final = GENERATION_SUBSCRIBERS.places()
         self._span: Span = self._start_span()
         self._context: Final = context_with(self._span, caller_context)
         self._part: Final = ContextPart(self._context, caller_context, _current)
         metrics.started(self)
-        # Last: what fails before this has taken no tokens that nobody would give back.
-        self._budget: Final = OperationBudget(
-            partial(generation_spender, self.identity, request), telemetry, self._context
-        )
+        try:
+            # Last: what fails before this has taken no tokens that nobody would give back.
+            self._budget: Final = OperationBudget(
+                partial(generation_spender, self.identity, request), telemetry, self._context
+            )
+        except BaseException as error:  # Ctrl-C while a shared ledger is asked: nobody else would end it
+            self._stop()
+            self._mark_failed(error_type(error))
+            self._end_span(time.perf_counter_ns())
+            raise
         self.has_budget: Final = self._budget.applies
 
     @classmethod
@@ -198,6 +206,13 @@ class Generation:
         return self._steps.tokens
 
     @property
+    def writes_unseen_for(self) -> float:
+        """For how many seconds it has been writing tokens that may be counted only at its end; 0 where each is seen."""
+        if self._steps.number and self._steps.tokens_are_exact:
+            return 0.0
+        return (time.perf_counter_ns() - self._steps.start_ns) / 1e9
+
+    @property
     def cache_bytes(self) -> int | None:
         """Size of the key-value cache now in bytes, ``None`` when it is not known."""
         return self._steps.cache_bytes(self.request)
@@ -231,15 +246,18 @@ class Generation:
         self._stop()
         kind = error_type(error)
         try:
-            with guard("marking a failed generation"):
-                self._span.set_attribute(a.ERROR_TYPE, kind)
-                self._span.set_status(Status(StatusCode.ERROR, kind))
+            self._mark_failed(kind)
             response = attempt("reading the prompt of a failed generation", extract) or GenerationResponse()
             self._budget.end(response.input_tokens, self._written(response))
             with guard("recording a failed generation"):
                 self._record(response, end_ns, kind)
         finally:
             self._end(end_ns)
+
+    def _mark_failed(self, kind: str) -> None:
+        with guard("marking a failed generation"):
+            self._span.set_attribute(a.ERROR_TYPE, kind)
+            self._span.set_status(Status(StatusCode.ERROR, kind))
 
     def _start_span(self) -> Span:
         request = self.request
@@ -277,7 +295,7 @@ class Generation:
         end = GenerationEnd(response, timing, written, made, error, budget, cache_bytes, used)
         if GENERATION_SUBSCRIBERS.are_there and not self._telemetry.watches_only:
             GENERATION_SUBSCRIBERS.tell(
-                EndedGeneration(self.identity, self.request.model, response.input_tokens, made, error)
+                EndedGeneration(self.identity, self.request.model, response.input_tokens, made, error, self._begun_at)
             )
         # In its own guard: a span processor that raises costs spans, not metrics.
         with guard("writing the span of a generation"):
@@ -311,6 +329,9 @@ class Generation:
 
     def _end(self, end_ns: int) -> None:
         self._budget.end(None, self._written(GenerationResponse()))
+        self._end_span(end_ns)
+
+    def _end_span(self, end_ns: int) -> None:
         with guard("ending a generation span"):
             self._span.end(self._steps.unix_ns(end_ns))
 

@@ -11,6 +11,7 @@ from paddle_otel.activity import ACTIVITY
 from paddle_otel.budgets import BUDGETS
 from paddle_otel.conventions import SCHEMA_URL
 from paddle_otel.guard import guard
+from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS
 from paddle_otel.operations.meters import METERS, Meters
 from paddle_otel.settings import Settings
 from paddle_otel.version import VERSION
@@ -71,9 +72,14 @@ class Telemetry:
         """Whether operations that are reported here may spend from any budget."""
         return BUDGETS.is_active and not self.watches_only
 
+    @property
+    def _is_followed(self) -> bool:
+        """Whether somebody is told of the generations that are reported here."""
+        return GENERATION_SUBSCRIBERS.are_there and not self.watches_only
+
     def is_idle(self) -> bool:
-        """Tell whether nobody wants to know: no SDK is configured (yet), no budget applies, no monitor watches."""
-        if self._is_heard or ACTIVITY.is_watched or self.has_budgets:
+        """Tell whether nobody wants to know: there is no SDK (yet), no budget applies, nobody watches or counts."""
+        if self._is_heard or ACTIVITY.is_watched or self.has_budgets or self._is_followed:
             return False
         # An SDK that is there stays there: the global providers can be set only once.
         self._is_heard = self._has_sdk()

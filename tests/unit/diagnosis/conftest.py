@@ -2,7 +2,10 @@
 
 import pytest
 
+from context_leaks import nothing_left_in_the_context
 from memory_scene import MemoryScene
+
+__all__ = ["nothing_left_in_the_context", "scene"]
 
 
 @pytest.fixture

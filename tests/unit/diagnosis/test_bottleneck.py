@@ -1,13 +1,21 @@
 """Tokens and GPU time that do not fit together: what is many and few follows from what was seen before."""
 
+import random
+import time
+from functools import partial
 from typing import Any, cast
 
 import pytest
 
 from fake_nvml.samples import ALONE, NOT_ALONE, UNKNOWN, gpu, snapshot
-from paddle_otel.diagnosis.bottleneck import Bottleneck
+from observed import Generations, telemetry_on
+from paddle_otel.diagnosis.bottleneck import MOST_EPISODES, Bottleneck
 from paddle_otel.diagnosis.finding import Finding
+from paddle_otel.diagnosis.generations_seen import GenerationsSeen
 from paddle_otel.diagnosis.work import Work
+from paddle_otel.operations.generation import Generation
+from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
+from recording import Recorder
 
 DIAGNOSIS = "paddle.bottleneck.diagnosis"
 ADVICE = "paddle.bottleneck.advice"
@@ -22,7 +30,7 @@ class Scene:
         self.work.tell_by(output_tokens=lambda: self.tokens)
         self.working = True
         self.rule = Bottleneck(self.work, lambda ordinal: ordinal == 0 and self.working)
-        self.now = 100.0
+        self.now: float = 100.0
 
     def run(
         self,
@@ -259,3 +267,133 @@ def test_what_is_remembered_is_bounded(scene: Scene) -> None:
     known = cast("dict[object, Any]", vars(vars(scene.rule)["_usual"])["_known"])
     assert len(known) <= 16
     assert max(len(one.rates) for one in known.values()) <= 360
+
+
+def test_windows_hours_apart_are_not_in_a_row(scene: Scene) -> None:
+    """A minute of few tokens each day is no episode, however many days it is seen."""
+    scene.run(300, 100, 0.9)
+    for _ in range(10):
+        scene.now += 7200.0
+        assert scene.run(22, 20, 1.0) == []
+
+
+def test_a_pause_begins_the_row_anew(scene: Scene) -> None:
+    """Two bad windows, a pause, one bad window: only two more make three in a row, and their time alone is told."""
+    scene.run(300, 100, 0.9)
+    assert scene.run(20, 20, 1.0) == []
+    scene.now += 60.0
+    assert scene.run(30, 20, 1.0) == []
+    (found,) = scene.run(10, 20, 1.0)
+    assert found.attributes["paddle.bottleneck.duration"] == 30.0
+
+
+@pytest.mark.parametrize(("pause", "told"), [(60.0, 0), (700.0, 1)])
+def test_an_episode_that_nobody_saw_end(scene: Scene, pause: float, told: int) -> None:
+    """After a short pause it goes on; after a long one it is over, so that the next one is told."""
+    scene.run(1000, 100, 0.9)
+    assert len(scene.run(60, 20, 1.0)) == 1
+    scene.working = False
+    scene.run(5, 0, 0.0)
+    scene.now += pause
+    scene.working = True
+    assert len(scene.run(60, 20, 1.0)) == told
+
+
+def test_each_model_has_its_own_episode(scene: Scene) -> None:
+    """That one yields little hides nothing of another one, and their windows are no row together."""
+    scene.run(300, 100, 0.9, model="a")
+    scene.run(300, 1000, 0.9, model="b")
+    assert [one.attributes["gen_ai.request.model"] for one in scene.run(60, 25, 1.0, model="a")] == ["a"]
+    assert [one.attributes["gen_ai.request.model"] for one in scene.run(60, 100, 1.0, model="b")] == ["b"]
+    scene = Scene()
+    scene.run(300, 100, 0.9, model="a")
+    scene.run(300, 1000, 0.9, model="b")
+    for model, rate in (("a", 20), ("b", 200), ("a", 20), ("b", 200)):
+        assert scene.run(10, rate, 1.0, model=model) == []
+
+
+def test_episodes_are_bounded(scene: Scene) -> None:
+    """By the models whose scale is remembered."""
+    for number in range(40):
+        scene.run(150, 10, 0.9, model=str(number))
+    assert len(vars(scene.rule)["_episodes"]) == MOST_EPISODES
+
+
+class BatchScene(Scene):
+    """Streams of batches, each of which writes evenly and is counted as its library counts it."""
+
+    def __init__(self, recorder: Recorder, *, live: bool, streams: int = 1) -> None:
+        super().__init__()
+        self._generations = Generations(telemetry_on(recorder))
+        seen = GenerationsSeen(recorder.meter_provider)
+        self.work.tell_by(output_tokens=seen.output_tokens)
+        self._live = live
+        self._random = random.Random(7)  # noqa: S311 - the same lengths in each run
+        self._batches: list[tuple[Generation, float, float]] = []
+        self._streams = streams
+
+    def clock(self) -> int:
+        """Return the time in nanoseconds."""
+        return int(self.now * 1e9)
+
+    def serve(self, seconds: int, shortest: float, longest: float, rows: int = 16) -> list[Finding]:
+        """Let time pass with batches of these lengths and so many rows, 25 tokens of each in a second."""
+        found: list[Finding] = []
+        for _ in range(seconds):
+            self.now += 1.0
+            while len(self._batches) < self._streams:
+                length = self._random.uniform(shortest, longest)
+                # Not entered: as if each had a thread of its own.
+                request = GenerationRequest("chat", "m", sequences=rows)
+                batch = Generation(self._generations.telemetry, self._generations.metrics, request)
+                self._batches.append((batch, self.now, length))
+            for batch, began, length in tuple(self._batches):
+                batch.step(rows * 25 if self._live else None)
+                if self.now >= began + length:
+                    tokens = batch.live_output_tokens if self._live else rows * 25 * round(self.now - began + 1)
+                    batch.finish(partial(GenerationResponse, output_tokens=tokens))
+                    self._batches.remove((batch, began, length))
+            found += self.rule.look(snapshot(self.now, gpu(utilization=0.95, process=ALONE)))
+        return found
+
+    def end(self) -> None:
+        """End what is in flight."""
+        for batch, _, _ in self._batches:
+            batch.finish(GenerationResponse)
+
+
+@pytest.mark.parametrize("streams", [1, 4])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_steady_load_of_batches(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, live: bool, streams: int
+) -> None:
+    """Batches that are counted at their end let no minute seem to yield little: what is in flight is not known."""
+    scene = BatchScene(recorder, live=live, streams=streams)
+    monkeypatch.setattr(time, "perf_counter_ns", scene.clock)
+    assert scene.serve(7200, 10.0, 40.0) == []
+    scene.end()
+
+
+@pytest.mark.parametrize(("shortest", "longest"), [(1.0, 2.0), (5.0, 9.0), (10.0, 40.0)])
+def test_batches_that_become_smaller(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, shortest: float, longest: float
+) -> None:
+    """What is wrong with one batch after the other is seen: between two of them all tokens are known."""
+    scene = BatchScene(recorder, live=False)
+    monkeypatch.setattr(time, "perf_counter_ns", scene.clock)
+    assert scene.serve(1200, shortest, longest) == []
+    (found,) = scene.serve(300, shortest, longest, rows=4)
+    assert found.attributes[DIAGNOSIS] == "busy_gpu_few_tokens"
+    assert found.attributes["paddle.bottleneck.tokens_per_second"] == pytest.approx(100, rel=0.2)
+    scene.end()
+
+
+def test_a_batch_of_minutes_tells_nothing(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window does not wait for its tokens for ever; after it windows begin anew."""
+    scene = BatchScene(recorder, live=False)
+    monkeypatch.setattr(time, "perf_counter_ns", scene.clock)
+    assert scene.serve(1200, 10.0, 20.0) == []
+    assert scene.serve(2000, 70.0, 80.0, rows=1) == []
+    (found,) = scene.serve(300, 10.0, 20.0, rows=4)
+    assert found.attributes[DIAGNOSIS] == "busy_gpu_few_tokens"
+    scene.end()

@@ -1,5 +1,6 @@
 """What observed generations tell: tokens while they are written, and caches of requests in flight."""
 
+import time
 from typing import Any, Final
 
 import pytest
@@ -63,3 +64,33 @@ def test_requests_whose_limit_is_not_known(seen: GenerationsSeen, generations: G
     assert seen.caches() == {}
     other.finish(GenerationResponse)
     one.finish(GenerationResponse)
+
+
+def test_tokens_that_are_counted_only_at_the_end(
+    seen: GenerationsSeen, generations: Generations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a batch writes longer than a moment nobody knows how many there are; then all are known."""
+    now = 1000.0
+    monkeypatch.setattr(time, "perf_counter_ns", lambda: int(now * 1e9))
+    single = generations.start(model="a", single_sequence=True)
+    single.step()
+    batch = generations.start(model="a", sequences=4)
+    now += 1.0
+    assert seen.output_tokens() == {"a": 1}
+    now += 0.1
+    assert seen.output_tokens() is None
+    batch.step()
+    assert seen.output_tokens() is None
+    batch.finish(lambda: GenerationResponse(output_tokens=40))
+    assert seen.output_tokens() == {"a": 41}
+    told = generations.start(model="a", sequences=4)
+    now += 60.0
+    assert seen.output_tokens() is None
+    told.step(4)
+    single.step()
+    assert seen.output_tokens() == {"a": 46}
+    told.step()
+    assert seen.output_tokens() is None
+    for generation in (told, single):
+        generation.finish(GenerationResponse)
+    assert seen.output_tokens() == {"a": 46}

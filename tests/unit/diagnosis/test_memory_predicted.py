@@ -135,17 +135,50 @@ def test_fragmentation(scene: MemoryScene) -> None:
 
 
 def test_a_little_idle_memory_is_no_fragmentation(scene: MemoryScene) -> None:
-    """An eighth of what the allocator holds; and where caches are known, tensors are not blamed in general."""
-    scene.observe_caches()
-    scene.caches = {"gpu:0": CacheUse(GIB, GIB)}
+    """An eighth of what the allocator holds; nothing else is known to grow."""
 
     def sample(number: int) -> Any:
-        held = 8 * number * GIB // 4
-        pool = Allocator("gpu:0", allocated=held * 7 // 8, reserved=held)
-        return scene.sample(of(5 + 2 * number), allocator=(pool,))
+        pool = Allocator("gpu:0", allocated=7 * GIB, reserved=8 * GIB)
+        return scene.sample(of(10 + 2 * number), allocator=(pool,))
 
     _, (found,) = scene.until_told(sample)
     assert found.attributes[ADVICE] == "Take fewer requests at a time, or end what else uses this memory."
+
+
+@pytest.mark.parametrize("cache", [CacheUse(GIB // 100, GIB // 50), CacheUse(2 * GIB, 2 * GIB)])
+def test_tensors_that_are_kept_while_requests_are_in_flight(scene: MemoryScene, cache: CacheUse) -> None:
+    """A server has requests nearly always: caches that do not grow are not what grows."""
+    scene.observe_caches()
+    scene.caches = {"gpu:0": cache}
+
+    def sample(number: int) -> Any:
+        pool = Allocator("gpu:0", allocated=2 * number * GIB, reserved=2 * number * GIB)
+        return scene.sample(of(10 + 2 * number), allocator=(pool,))
+
+    _, (found,) = scene.until_told(sample)
+    advice = str(found.attributes[ADVICE])
+    assert advice.startswith("Tensors of this process have grown by 58.0 GiB")
+    assert "key-value" not in advice
+
+
+@pytest.mark.parametrize(("cache_share", "tensors", "caches"), [(0.25, True, False), (0.75, False, True)])
+def test_caches_and_other_tensors_that_grow(
+    scene: MemoryScene, cache_share: float, tensors: bool, caches: bool
+) -> None:
+    """Each is told of by its own growth, and named by it: caches are tensors, and are not counted twice."""
+    scene.observe_caches()
+
+    def sample(number: int) -> Any:
+        grown = 2 * number * GIB
+        scene.caches = {"gpu:0": CacheUse(int(cache_share * grown), int(cache_share * grown))}
+        pool = Allocator("gpu:0", allocated=grown, reserved=grown)
+        return scene.sample(of(10 + 2 * number), allocator=(pool,))
+
+    _, (found,) = scene.until_told(sample)
+    advice = str(found.attributes[ADVICE])
+    assert advice.startswith("Tensors of this process have grown by 43.5 GiB") is tensors
+    assert ("Tensors of this process" in advice) is tensors
+    assert ("key-value caches" in advice) is caches
 
 
 def test_tensors_that_are_kept(scene: MemoryScene) -> None:

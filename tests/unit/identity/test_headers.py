@@ -9,6 +9,7 @@ from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import Getter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -50,6 +51,29 @@ def test_the_propagator_reads_headers() -> None:
     assert extracted({"x-tenant-id": ["acme"]}) == Identity(tenant="acme")
     assert extracted({}) == Identity()
     assert current_identity() == Identity()
+
+
+@pytest.mark.parametrize("name", ["x-tenant-id", "X-Tenant-Id"])
+def test_a_header_that_is_configured_in_any_case(configure: Any, name: str) -> None:
+    """Is found in carriers whose names are all small, as those of gRPC."""
+    configure(identity_headers=f"tenant={name}")
+    assert extracted({"x-tenant-id": "acme"}) == Identity(tenant="acme")
+
+
+def test_a_getter_that_returns_the_text_itself() -> None:
+    """Is one value, not one for each letter."""
+
+    class Bare(Getter[dict[str, str]]):
+        def get(self, carrier: dict[str, str], key: str) -> Any:
+            """Return no list."""
+            return carrier.get(key)
+
+        def keys(self, carrier: dict[str, str]) -> list[str]:
+            """Return them."""
+            return list(carrier)
+
+    context = IdentityPropagator().extract({"x-tenant-id": "acme", "x-user-id": ""}, Context(), Bare())
+    assert current_identity(context) == Identity(tenant="acme")
 
 
 def test_the_propagator_beside_the_others() -> None:

@@ -15,6 +15,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 
 from paddle_otel.identity import Identity, current_identity, identify
+from paddle_otel.identity.current import with_claimed_identity
 
 NOBODY = Identity()
 
@@ -235,7 +236,7 @@ def test_a_decorated_generator_says_it_only_while_it_works() -> None:
 
 
 def test_a_decorated_generator_works_for_whom_it_was_made() -> None:
-    """As a stream does that is read when its request has ended; what it says itself counts."""
+    """As a stream does that is read when its request has ended; what it says itself counts, and nobody else's."""
 
     @identify(user="ann")
     def stream() -> Generator[Identity, None, None]:
@@ -251,8 +252,46 @@ def test_a_decorated_generator_works_for_whom_it_was_made() -> None:
     with identify(tenant="acme", user="bob"):
         values, async_values = stream(), async_stream()
     with identify(tenant="globex", session="s"):
-        assert list(values) == [Identity(session="s", user="ann", tenant="acme")]
+        assert list(values) == [Identity(user="ann", tenant="acme")]
     assert asyncio.run(read(async_values)) == [Identity(user="bob", tenant="acme")]
+
+
+def test_a_decorated_generator_takes_nothing_of_its_reader() -> None:
+    """Neither what the reader says, nor what its request's headers and its baggage say: two customers are never one."""
+
+    @identify()
+    def stream() -> Generator[tuple[Identity, dict[str, object]], None, None]:
+        yield current_identity(), dict(baggage.get_all())
+        with identify(request="inner"):
+            yield current_identity(), dict(baggage.get_all())
+
+    with identify(tenant="acme", session="a"):
+        values = stream()
+    context = with_claimed_identity(Identity("r-b", "b", "bob", "globex"))
+    for key, value in (("paddle.tenant.id", "globex"), ("enduser.id", "bob"), ("shop", "7")):
+        context = baggage.set_baggage(key, value, context)
+    token = otel_context.attach(context)
+    of_acme = {"paddle.tenant.id": "acme", "gen_ai.conversation.id": "a", "shop": "7"}
+    with identify(user="bob", propagate=True):
+        assert list(values) == [
+            (Identity(session="a", tenant="acme"), of_acme),
+            (Identity("inner", "a", None, "acme"), of_acme),
+        ]
+        assert current_identity() == Identity("r-b", "b", "bob", "globex")
+        assert baggage.get_baggage("enduser.id") == "bob"
+    otel_context.detach(token)
+
+
+def test_a_decorated_generator_that_was_made_for_nobody() -> None:
+    """Works for nobody that is known, whoever reads it."""
+
+    @identify()
+    def stream() -> Generator[Identity, None, None]:
+        yield current_identity()
+
+    values = stream()
+    with identify(tenant="globex"):
+        assert list(values) == [NOBODY]
 
 
 def test_a_decorated_generator_keeps_its_own_spans() -> None:
@@ -345,6 +384,7 @@ def test_a_bug_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, telemetry
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("paddle_otel.identity.identifying.with_identity", broken)
+    monkeypatch.setattr("paddle_otel.identity.identifying.with_whole_identity", broken)
     with identify(tenant="acme"):
         assert current_identity() == NOBODY
     assert plain(1) == (1, None)
@@ -378,3 +418,28 @@ def test_propagated_baggage_is_kept_in_step() -> None:
     """What is said further inside replaces what services would else be told wrongly."""
     with identify(tenant="acme", propagate=True), identify(tenant="globex", user="u"):
         assert dict(baggage.get_all()) == {"paddle.tenant.id": "globex"}
+
+
+@pytest.mark.parametrize(
+    ("carried", "propagate", "sent"),
+    [
+        ({}, False, {}),
+        ({}, True, {"org": "acme"}),
+        ({"org": "evil"}, False, {"org": "acme"}),
+        ({"team": "evil"}, False, {"team": "acme"}),
+        ({"team": "evil"}, True, {"team": "acme"}),
+        ({"org": "evil", "team": "evil"}, False, {"org": "acme", "team": "acme"}),
+    ],
+)
+def test_an_id_that_has_several_names_in_baggage(
+    configure: Any, carried: dict[str, str], propagate: bool, sent: dict[str, str]
+) -> None:
+    """Each that is there is kept in step, and where none is the first is written: the next service reads the same."""
+    configure(identity_baggage="tenant=org,tenant=team")
+    context = otel_context.get_current()
+    for key, value in carried.items():
+        context = baggage.set_baggage(key, value, context)
+    token = otel_context.attach(context)
+    with identify(tenant="acme", propagate=propagate):
+        assert dict(baggage.get_all()) == sent
+    otel_context.detach(token)

@@ -33,6 +33,13 @@ def test_settings_are_read_once(configure: Any, monkeypatch: pytest.MonkeyPatch)
     assert found.headers == (("tenant", "x-org"),)
 
 
+def test_names_of_headers_have_no_case(configure: Any) -> None:
+    """Carriers of other protocols than HTTP have them in small letters; keys of baggage are meant as they are."""
+    configure(identity_headers="tenant=X-Tenant-Id, Tenant=x", identity_baggage="tenant=Org")
+    assert configured().headers == (("tenant", "x-tenant-id"),)
+    assert configured().baggage == (("tenant", "Org"),)
+
+
 def test_wrong_entries_are_named_and_the_others_used(configure: Any, caplog: pytest.LogCaptureFixture) -> None:
     """In one line."""
     configure(identity_headers="tenant=x-org,customer=x-customer,user,session=,,=x, request = x-req")

@@ -15,10 +15,12 @@ from fake_nvml.driver import GIB, HANG, FakeDriver, uuid
 from fake_nvml.scenarios import GPU_IS_LOST, mig_and_whole
 from fake_nvml.sources import eventually, sampler_threads
 from forked import in_child
+from observed import raising
 from paddle_otel.activity import ACTIVITY
 from paddle_otel.hardware.reporting import SAMPLER
 from paddle_otel.monitor import GPUMonitor, activity
 from paddle_otel.monitor.feed import FEEDS
+from paddle_otel.monitor.recording import Recording
 
 DRIVER_NOT_LOADED = 9
 UNKNOWN = 999
@@ -45,6 +47,11 @@ def samples(monitor: GPUMonitor, number: int) -> None:
     """Wait until there are so many more samples."""
     wanted = monitor.get_statistics().samples + number
     assert eventually(lambda: monitor.get_statistics().samples >= wanted)
+
+
+def pause_now() -> float:
+    """Return how often the sampler of the metrics samples, seconds."""
+    return float(vars(SAMPLER)["_worker"].interval)
 
 
 def measured(monitor: GPUMonitor) -> list[str]:
@@ -337,6 +344,50 @@ def test_the_thread_of_the_hardware_metrics_is_shared(driver: FakeDriver) -> Non
     finally:
         SAMPLER.stop("metrics")
     assert not SAMPLER.running
+
+
+def test_the_first_sample_is_there_where_the_metrics_have_just_sampled(driver: FakeDriver) -> None:
+    """A short measurement inside their pause has the energy from its start; they go on as often as before."""
+    SAMPLER.start("metrics", 600.0)
+    try:
+        assert eventually(SAMPLER.latest)
+        with GPUMonitor(0, interval=600.0, observe=False) as monitor:
+            assert monitor.get_statistics().samples == 1
+            assert pause_now() == 600.0
+            driver.add(0, energy=5_000)
+        found = monitor.get_statistics()
+        assert (found.energy_joules, found.samples) == (5.0, 2)
+        assert pause_now() == 600.0
+    finally:
+        SAMPLER.stop("metrics")
+
+
+def test_nobody_samples_in_a_hurry_while_statistics_are_made(
+    driver: FakeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the last sample it is as often as the others need; also where Ctrl-C ends the wait for it."""
+    assert driver
+    intervals: list[float] = []
+    statistics = Recording.statistics
+
+    def noting(recording: Recording) -> Any:
+        intervals.append(pause_now())
+        return statistics(recording)
+
+    monkeypatch.setattr(Recording, "statistics", noting)
+    SAMPLER.start("metrics", 600.0)
+    try:
+        monitor = GPUMonitor(0, interval=300.0, observe=False).start()
+        with monkeypatch.context() as interrupted:
+            interrupted.setattr(threading.Event, "wait", raising(KeyboardInterrupt()))
+            with pytest.raises(KeyboardInterrupt):
+                monitor.stop()
+        assert (monitor.running, pause_now()) == (True, 300.0)
+        monitor.stop()
+        assert set(intervals) == {300.0, 600.0}
+        assert intervals[0] == 300.0
+    finally:
+        SAMPLER.stop("metrics")
 
 
 def test_other_gpus_than_those_of_the_metrics(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What a monitor accepts, and the words in which it refuses the rest."""
 
+import functools
 import math
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -67,7 +68,8 @@ def test_an_activity_above_what_does_not_run_when_it_is_called() -> None:
     async def both() -> AsyncIterator[int]:
         yield 1
 
-    for function in (later, piece_by_piece, both):
+    functions = (later, piece_by_piece, both)
+    for function in (*functions, *map(functools.partial, functions)):
         with pytest.raises(TypeError, match=r"activity\('x'\) above .*: calling it does not run it yet"):
             activity("x")(function)
 

@@ -4,6 +4,7 @@ import csv
 import importlib
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -160,3 +161,57 @@ def test_there_is_no_such_value(measured: GPUMonitor) -> None:
     """The error names those that there are."""
     with pytest.raises(ValueError, match="no such value: speed; there are: utilization_percent, "):
         measured.plot("speed")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_name_that_no_file_can_have(driver: FakeDriver, tmp_path: Path, suffix: str) -> None:
+    """Half a surrogate pair in the name of an activity becomes a question mark; the measurement goes on."""
+    assert driver
+    log, saved = tmp_path / f"log.{suffix}", tmp_path / f"saved.{suffix}"
+    with GPUMonitor(0, interval=60.0, observe=False, log_to=log) as monitor, activity("a\ud800b"):
+        time.sleep(0.1)
+    monitor.save(saved)
+    assert monitor.get_statistics().samples == 2
+    assert log.read_bytes() == saved.read_bytes()
+    assert "a?b" in log.read_text(encoding="utf-8").splitlines()[-1]
+
+
+@pytest.mark.parametrize("backups", [0, 2])
+def test_a_table_with_other_columns_is_set_aside(driver: FakeDriver, tmp_path: Path, backups: int) -> None:
+    """As one of another version of this package: its rows stay as they are, and ours have their heading."""
+    assert driver
+    log = tmp_path / "log.csv"
+    log.write_text("time,power\n1,2\n", encoding="utf-8")
+    monitor = GPUMonitor(0, interval=60.0, observe=False, log_to=log, log_backups=backups)
+    for measurement in (1, 2):
+        with monitor:
+            pass
+        assert [row["uuid"] for row in csv_rows(log)] == [uuid(0)] * 2 * measurement
+    assert log.read_text(encoding="utf-8").count("elapsed_seconds") == 1
+    assert (tmp_path / "log.csv.1").read_text(encoding="utf-8") == "time,power\n1,2\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log.csv", "log.csv.1"]
+
+
+def test_a_table_with_our_columns_is_gone_on_with(driver: FakeDriver, tmp_path: Path) -> None:
+    """Also by another monitor; an empty file gets its heading."""
+    assert driver
+    log = tmp_path / "log.csv"
+    log.touch()
+    for measurement in (1, 2):
+        with GPUMonitor(0, interval=60.0, observe=False, log_to=log):
+            pass
+        assert len(csv_rows(log)) == 2 * measurement
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+@pytest.mark.parametrize("pipe", ["log.csv", "pipe"])
+def test_a_pipe_is_no_table(driver: FakeDriver, tmp_path: Path, pipe: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody waits for somebody to read it or to write to it, also where a link leads to it."""
+    assert driver
+    os.mkfifo(tmp_path / pipe)
+    if pipe != "log.csv":
+        (tmp_path / "log.csv").symlink_to(pipe)
+    with caplog.at_level(logging.INFO), GPUMonitor(0, interval=60.0, log_to=tmp_path / "log.csv") as monitor:
+        pass
+    assert monitor.get_statistics().samples == 2
+    assert len(caplog.records) == 1

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fake_nvml.samples import SECOND, gpu, snapshot_at
+from observed import raising
 from paddle_otel.activity import BACKWARD, DECODE, FORWARD, IDLE, PREFILL, ActivityRecord
 from paddle_otel.hardware.nvml.reading import GpuReading, GpuState
 from paddle_otel.monitor.devices import Devices
@@ -340,3 +341,32 @@ def test_equal_values_have_that_mean(scene: Scene) -> None:
         scene.does(FORWARD, 0.7).does(PREFILL, 0.3).sample(gpu(utilization=0.1))
     found: Summary = scene.one.activities[PREFILL].quantities["utilization_percent"]
     assert found.min == found.mean == found.max == found.p99
+
+
+def test_a_row_that_cannot_be_handed_on_keeps_nobody_waiting() -> None:
+    """Whoever waits for the first sample or the last one goes on; the sample counts."""
+    scene = Scene()
+    error = RuntimeError("the disk is gone")
+    recording = Recording(Devices(None), 1.0, 10, raising(error), scene.activity)
+    with pytest.raises(RuntimeError) as caught:
+        recording.note(snapshot_at(recording.started, gpu(1.0)))
+    assert caught.value is error
+    assert (recording.first.is_set(), recording.closed.is_set()) == (True, False)
+    recording.close_with_next()
+    with pytest.raises(RuntimeError):
+        recording.note(snapshot_at(recording.started + SECOND, gpu(2.0)))
+    assert recording.closed.is_set()
+    assert recording.samples == 2
+
+
+def test_a_sample_that_had_begun_before_the_end_is_not_the_last_one() -> None:
+    """What was used after it belongs to the measurement: one more sample is waited for."""
+    scene = Scene(interval=60.0)
+    recording = scene.recording
+    recording.note(snapshot_at(recording.started, gpu(1.0)))
+    recording.close_with_next()
+    recording.note(snapshot_at(recording.started + 1, gpu(1.0)))
+    assert not recording.closed.is_set()
+    recording.note(snapshot_at(recording.started + SECOND, gpu(6.0)))
+    assert recording.closed.is_set()
+    assert (recording.samples, scene.one.energy_joules) == (2, 5.0)

@@ -193,6 +193,78 @@ def test_decoding_is_counted_on_request() -> None:
     assert (counter.get_input_count(), counter.get_statistics().uncounted_calls) == (2, 0)
 
 
+@pytest.mark.parametrize("name", ["token_ids", "sequences", "ids", "tokens", "batch", "input"])
+def test_ids_to_decode_are_found_by_their_name(name: str) -> None:
+    """Whatever stands before them, and in every package that has a name of its own for them."""
+
+    class Decoder:
+        def decode(self, **given: Any) -> str:
+            """Return some text."""
+            assert given[name] == [7, 8, 9]
+            return "text"
+
+    counter = TokenCounter()
+    decode: Any = counter.wrap_tokenizer(Decoder(), count_decoded=True).decode
+    assert decode(**{"skip_special_tokens": True, "clean_up": 5, name: [7, 8, 9]}) == "text"
+    assert (counter.get_output_count(), counter.get_statistics().uncounted_calls) == (3, 0)
+
+
+def test_ids_to_decode_that_are_not_found_are_not_counted() -> None:
+    """The call is noted: a flag is not an id."""
+
+    class Decoder:
+        def decode(self, *, what: Any, skip_special_tokens: bool) -> str:
+            """Return some text."""
+            assert skip_special_tokens
+            return str(what)
+
+    counter = TokenCounter()
+    tracked = counter.wrap_tokenizer(Decoder(), count_decoded=True)
+    assert tracked.decode(skip_special_tokens=True, what="text") == "text"
+    assert (counter.get_output_count(), counter.get_statistics().uncounted_calls) == (0, 1)
+
+
+ENCODERS = [
+    *("Encode", "Tokenize", "EncodeAsIds", "SampleEncodeAsIds", "ParallelEncode", "ParallelEncodeAsIds"),
+    *("encode", "encode_as_ids", "sample_encode_as_ids", "parallel_encode", "parallel_encode_as_ids"),
+]
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_methods_of_sentencepiece_that_make_ids(name: str) -> None:
+    """By all the names that it has for them; pieces are no ids."""
+    made: list[Any] = [[7, 8, 9], ["▁te", "xt"]]
+
+    def encode(_: object, input: str) -> Any:  # noqa: A002 - its name there
+        assert input == "text"
+        return made.pop(0)
+
+    foreign = type("SentencePieceProcessor", (), {name: encode})
+    counter = TokenCounter()
+    tracked: Any = counter.wrap_tokenizer(foreign())
+    assert getattr(tracked, name)("text") == [7, 8, 9]
+    assert (counter.get_input_count(), counter.get_statistics().encode_calls) == (3, 1)
+    assert getattr(tracked, name)("text") == ["▁te", "xt"]
+    assert (counter.get_input_count(), counter.get_statistics().encode_calls) == (3, 1)
+
+
+@pytest.mark.parametrize("name", ["Decode", "Detokenize", "DecodeIds", "decode", "decode_ids"])
+def test_methods_of_sentencepiece_that_make_text(name: str) -> None:
+    """Ids count as generated tokens; pieces are no ids, and how many they would be is not known."""
+
+    def decode(_: object, input: list[Any]) -> str:  # noqa: A002 - its name there
+        assert input
+        return "text"
+
+    foreign = type("SentencePieceProcessor", (), {name: decode})
+    counter = TokenCounter()
+    tracked: Any = counter.wrap_tokenizer(foreign(), count_decoded=True)
+    assert getattr(tracked, name)(input=[7, 8]) == "text"
+    assert (counter.get_output_count(), counter.get_statistics().uncounted_calls) == (2, 0)
+    assert getattr(tracked, name)(["▁te", "xt"]) == "text"
+    assert (counter.get_output_count(), counter.get_statistics().uncounted_calls) == (2, 1)
+
+
 def test_ids_to_decode_on_a_device_are_not_read() -> None:
     """The call is noted as not counted."""
 

@@ -7,6 +7,7 @@ import pytest
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.trace import StatusCode
 
 from observed import INPUT, Generations, raising, telemetry_on, telemetry_to
 from paddle_otel.operations.generation import Generation, current_generation
@@ -123,6 +124,24 @@ def test_a_bug_in_our_own_metrics(
             assert trace.get_current_span() is request
     assert len(warnings_in(caplog)) == 1
     assert len(recorder.spans("chat m")) == (0 if method == "started" else 2)
+
+
+def test_an_interrupt_while_budgets_are_asked(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, generations: Generations
+) -> None:
+    """Ctrl-C while a shared ledger does not answer: it reaches the program, and nothing of the generation goes on."""
+    error = KeyboardInterrupt()
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr("paddle_otel.operations.generation.OperationBudget", raising(error))
+        with pytest.raises(KeyboardInterrupt) as caught:
+            generations.start(single_sequence=True)
+    assert caught.value is error
+    assert_context_is_restored()
+    span = recorder.span("chat Qwen2-0.5B")
+    assert (span.attributes or {})["error.type"] == "KeyboardInterrupt"
+    assert span.status.status_code is StatusCode.ERROR
+    assert recorder.point("paddle.request.active").value == 0
+    assert recorder.points("paddle.tokens") == []
 
 
 def test_a_callback_that_raises(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """When there is nobody to measure for."""
 
+import gc
+
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -7,6 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from conftest import Trouble
 from observed import raising
+from paddle_otel.operations.generation_subscribers import GENERATION_SUBSCRIBERS, EndedGeneration
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
 from recording import Recorder
@@ -56,4 +59,23 @@ def test_a_provider_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch, telem
     telemetry_trouble.expected = True
     telemetry = Telemetry("test", None, None, Settings())
     monkeypatch.setattr(trace, "get_tracer_provider", raising(RuntimeError("no such provider")))
+    assert telemetry.is_idle() is True
+
+
+class Follower:
+    """Wants to know of generations."""
+
+    def ended(self, generation: EndedGeneration) -> None:
+        """Do nothing."""
+
+
+def test_it_is_not_idle_while_somebody_follows_generations() -> None:
+    """With or without an SDK; but what is there for a monitor alone tells nobody."""
+    telemetry, silent = Telemetry("test", None, None, Settings()), Telemetry("test", None, None, Settings())
+    silent.use(None, Settings(), watches_only=True)
+    follower = Follower()
+    GENERATION_SUBSCRIBERS.add(follower.ended)
+    assert (telemetry.is_idle(), silent.is_idle()) == (False, True)
+    del follower
+    gc.collect()
     assert telemetry.is_idle() is True
