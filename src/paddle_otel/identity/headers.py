@@ -31,8 +31,14 @@ def _one(values: Iterable[str] | str | None) -> str | None:
         return None
     if isinstance(values, str):
         values = (values,)
-    texts = [value for value in values if isinstance(value, str)]  # pyright: ignore[reportUnnecessaryIsInstance] - a carrier of anybody's
+    if isinstance(values, list) and len(values) == 1 and _is_text(values[0]):  # as nearly always
+        return _as_written(values[0])
+    texts = [value for value in values if _is_text(value)]
     return _as_written(_ALL_ALIKE.join(texts))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)  # a carrier may be anybody's
 
 
 def _as_written(value: str) -> str:

@@ -44,6 +44,8 @@ def known_id(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     size = len(value)
+    if size <= LONGEST and type(value) is str and value.isascii() and value.isprintable() and " " not in value:
+        return value or None  # nearly all are like this, and need no second look
     if size > MOST_HASHED:  # no megabyte is searched or hashed: its ends and its length stand for it
         return _replaced(f"{value[: MOST_HASHED // 2]}{value[-MOST_HASHED // 2 :]}{size}")
     text = str.strip(value)
