@@ -84,19 +84,21 @@ def test_a_program_without_paddle_pays_the_import_only(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_are_reported_once_and_change_nothing(tmp_path: Path) -> None:
-    """A misspelt name and wrong values: a warning each with name, value and default, and the program runs."""
+    """A warning for each wrong value, with the default, and for a misspelt name, without its value; the program runs."""
     plain = run([sys.executable, *PROGRAM], environment(), tmp_path)
     wrong = {
         "PADDLE_OTEL_SAMPLER_INTERVAL": "-3",
         "PADDLE_OTEL_GENERATION_SPAN_KIND": "abc",
-        "PADDLE_OTEL_SAMPLER_INTERVALL": "1",
     }
-    completed = run(instrumented(*PROGRAM), environment(**FILE_EXPORTERS, **wrong), tmp_path)
+    misspelt = {"PADDLE_OTEL_BUDGETS_LEDGER": "redis://:a-password@127.0.0.1/0"}
+    completed = run(instrumented(*PROGRAM), environment(**FILE_EXPORTERS, **wrong, **misspelt), tmp_path)
     assert (last_line(plain), 7) == (last_line(completed), completed.returncode)
     for variable, value in wrong.items():
         assert completed.stderr.count(f"{variable}={value!r}") == 1, completed.stderr[-3000:]
     assert "default 1.0 is used" in completed.stderr
-    assert "Did you mean PADDLE_OTEL_SAMPLER_INTERVAL?" in completed.stderr
+    assert completed.stderr.count("PADDLE_OTEL_BUDGETS_LEDGER is not a setting") == 1
+    assert "Did you mean PADDLE_OTEL_BUDGET_LEDGER?" in completed.stderr
+    assert "a-password" not in completed.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ def measured(fake_nvml: FakeDriver, monkeypatch: pytest.MonkeyPatch, _patient_mo
     with GPUMonitor(interval=60.0, observe=False) as monitor, activity("forward"):
         fake_nvml.set(0, utilization=90)
         time.sleep(0.1)
+        monitor.stop()  # before the pass ends, as the machine may be busy
     return monitor
 
 

@@ -41,6 +41,7 @@ def measured(driver: FakeDriver) -> GPUMonitor:
     with GPUMonitor(interval=60.0, observe=False) as monitor, activity("forward"):
         driver.set(0, utilization=90)
         time.sleep(0.1)
+        monitor.stop()  # before the pass ends, as the machine may be busy
     return monitor
 
 
