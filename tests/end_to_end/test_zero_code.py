@@ -84,7 +84,7 @@ def test_a_program_without_paddle_pays_the_import_only(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_are_reported_once_and_change_nothing(tmp_path: Path) -> None:
-    """A warning for each wrong value, with the default, and for a misspelt name, without its value; the program runs."""
+    """A warning for each wrong value, with the default, and for a wrong name, without its value; the program runs."""
     plain = run([sys.executable, *PROGRAM], environment(), tmp_path)
     wrong = {
         "PADDLE_OTEL_SAMPLER_INTERVAL": "-3",
