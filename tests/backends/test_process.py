@@ -82,7 +82,7 @@ def test_a_server_that_ignores_the_request_to_end_is_killed() -> None:
     with Script(SERVE, "deaf") as server:
         pid = server.pid
         began = time.monotonic()
-    assert 1.0 <= time.monotonic() - began < 3.0
+    assert 1.0 <= time.monotonic() - began < 20.0
     assert not Path(f"/proc/{pid}").exists()
 
 

@@ -194,16 +194,16 @@ def test_nobody_waits_for_a_redis_that_does_not_answer(own_redis: Redis, ledger_
 
 
 def test_a_slow_redis_is_waited_for_no_longer_than_was_said(own_redis: Redis, ledger_of: Making) -> None:
-    """All commands take half a second; afterwards all is counted."""
+    """All commands take nearly a second; afterwards all is counted."""
     one, of = ledger_of(own_redis.address), account()
     one.take(of, 1, 10**9)
-    own_redis.ask("CLIENT", "PAUSE", "500", "ALL")
+    own_redis.ask("CLIENT", "PAUSE", "950", "ALL")
     longest = 0.0
     for _ in range(300):
         begun = time.monotonic()
         one.take(of, 1000, 10**9)
         longest = max(longest, time.monotonic() - begun)
-    assert longest < 0.5  # it waited for no answer; 0.002 on a machine with nothing else to do
+    assert longest < 0.9  # it waited for no answer; 0.002 on a machine with nothing else to do
     wait_until(lambda: own_redis.sum(key(of))[0] == _own(one, of))
     assert set(one.health.errors) <= {"TimeoutError"}
 
