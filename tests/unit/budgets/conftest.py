@@ -1,15 +1,29 @@
 """Budgets of their own for each test, requests that spend from them, and clocks that tests set."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from paddle_otel.budgets.ledger import Account
 from paddle_otel.budgets.memory_ledger import MemoryLedger
 from paddle_otel.budgets.registry import Budgets
+from paddle_otel.budgets.shared_worker import THREAD_NAME
 from paddle_otel.budgets.spending import Spender, Spending
 from paddle_otel.budgets.window_time import WindowClock
 from paddle_otel.identity import Identity
+
+
+@pytest.fixture(autouse=True)
+def _no_ledger_goes_on_asking() -> Iterator[None]:
+    """Let no ledger of a test say in the next one that its Redis is gone: a thread is waited for 0.2 s at its end."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 30
+    while any(thread.name == THREAD_NAME for thread in set(threading.enumerate()) - before):
+        assert time.monotonic() < deadline, "a ledger was not shut"
+        time.sleep(0.01)
 
 
 class HandClock:
