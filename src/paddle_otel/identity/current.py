@@ -47,6 +47,11 @@ def with_claimed_identity(identity: Identity, context: Context | None = None) ->
     return otel_context.set_value(_CLAIMED, identity, context)
 
 
+def is_claimed(context: Context) -> bool:
+    """Tell whether the headers of a request have said who asks, or nobody else counts."""
+    return _CLAIMED in context or _WHOLE in context
+
+
 def said_identity(context: Context) -> Identity | None:
     """Return what the program itself has said, if anything."""
     return cast("Identity | None", context.get(_SAID))

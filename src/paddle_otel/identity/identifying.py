@@ -16,7 +16,13 @@ from paddle_otel.context_part import ContextPart
 from paddle_otel.decorators import Decorator, Observation
 from paddle_otel.guard import guard, guarded
 from paddle_otel.identity.configured import configured
-from paddle_otel.identity.current import current_identity, said_identity, with_identity, with_whole_identity
+from paddle_otel.identity.current import (
+    current_identity,
+    is_claimed,
+    said_identity,
+    with_identity,
+    with_whole_identity,
+)
 from paddle_otel.identity.identity import FIELDS, Identity
 
 _logger: Final = logging.getLogger("paddle_otel")
@@ -69,10 +75,11 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
     def __enter__(self) -> Identity:
         """Begin a block."""
         identified = self._identified(self._said)
-        if identified is not None:
-            identified.enter()
-            _open.set(_Open(self, identified, _open.get()))
-        return current_identity()
+        if identified is None:
+            return current_identity()
+        identified.enter()
+        _open.set(_Open(self, identified, _open.get()))
+        return identified.identity or current_identity()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -97,22 +104,32 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
 
     @guarded("saying who asked")
     def _identified(self, said: Identity, *, whole: bool = False) -> "_Identified":
-        around = otel_context.get_current()
+        around, known = otel_context.get_current(), None
+        carried = baggage.get_all(around)
         if whole:
             context = with_whole_identity(said, _without_baggage(around))
         else:
-            context = with_identity(said.over(said_identity(around)), around)
-        carried = baggage.get_all(around)
-        return _Identified(ContextPart(_with_baggage(context, said, carried, propagate=self._propagate), around))
+            merged = said.over(said_identity(around))
+            context = with_identity(merged, around)
+            known = None if carried or is_claimed(around) else merged
+        if carried or self._propagate:
+            context = _with_baggage(context, said, carried, propagate=self._propagate)
+        return _Identified(ContextPart(context, around), known)
 
 
 class _Identified:
-    """One block or call in which it is said."""
+    """One block or call in which it is said.
 
-    __slots__ = ("_part",)
+    Args:
+        part: The context in which it is.
+        identity: Who is known in it, where nobody else says anything; ``None`` where that is to be looked for.
+    """
 
-    def __init__(self, part: ContextPart) -> None:
+    __slots__ = ("_part", "identity")
+
+    def __init__(self, part: ContextPart, identity: Identity | None) -> None:
         self._part = part
+        self.identity: Final = identity
 
     @guarded("beginning to say who asked")
     def enter(self) -> None:
@@ -170,8 +187,6 @@ def _with_baggage(context: Context, said: Identity, carried: Mapping[str, object
         carried: The baggage around it.
         propagate: Whether baggage names whoever is known, also where nobody was named in it.
     """
-    if not propagate and not carried:
-        return context
     identity = current_identity(context) if propagate else said
     for field in FIELDS:
         value: str | None = getattr(identity, field)
