@@ -37,7 +37,7 @@ class Processor(LogRecordProcessor):
 
 
 class Scene:
-    """A kind of two devices behind a reporting, with logs in memory."""
+    """A kind of two devices behind a reporting, with logs in memory; not started."""
 
     def __init__(self, recorder: Recorder, folder: Path) -> None:
         self.recorder = recorder
@@ -48,6 +48,13 @@ class Scene:
         self.devices = ScriptedDevices()
         self.claims = Claims(lambda: str(folder))
         self.make(kind_of(self.devices))
+
+    def __enter__(self) -> "Scene":  # noqa: PYI034 - Python 3.10 has no Self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reporting.stop()
+        self.claims.release()
 
     def make(self, kind: DeviceKind[Any]) -> None:
         """Make the reporting of a kind."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 
 import stacks
+from library.asked_in_threads import Service
 from library.expected import Prompts, held_by, rows_of
 from paddle_process import (
     WARNINGS_OF_PADDLE,
@@ -128,3 +129,9 @@ def tokenizer(observed: Recorder, stack: stacks.Stack, tokenizer_kind: str, tmp_
     made = stack.tokenizer(tokenizer_kind, tmp_path)
     observed.clear_spans()
     return made
+
+
+@pytest.fixture
+def service(observed: Recorder, stack: stacks.Stack, llama: Any, tokenizer: Any) -> Service:
+    """A service that streams."""
+    return Service(observed, llama, lambda: stack.module("generation").TextIteratorStreamer(tokenizer, timeout=60))

@@ -2,11 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any
 
-import pytest
-
-import stacks
 from library.asked_in_threads import (
     ENDLESS,
     Call,
@@ -17,12 +13,6 @@ from library.asked_in_threads import (
 )
 from library.expected import Prompts, attributes_of, generation
 from recording import Recorder
-
-
-@pytest.fixture
-def service(observed: Recorder, stack: stacks.Stack, llama: Any, tokenizer: Any) -> Service:
-    """A service that streams."""
-    return Service(observed, llama, lambda: stack.module("generation").TextIteratorStreamer(tokenizer, timeout=60))
 
 
 def test_a_thread_with_a_copy_of_the_context(observed: Recorder, service: Service, prompts: Prompts) -> None:

@@ -164,15 +164,8 @@ class AccountSpending:
             self._tell_beyond(budget, taken)
 
     def _note(self, budget: Budget, taken: Taken, tokens: int) -> None:
-        _, used, bucket = taken
-        if bucket != self._bucket:
-            self._keep(taken, tokens)
-        else:  # as keep() does, at each step
-            self._taken += tokens
-            self._here += tokens
-        warn_at = budget.warn_at
-        if warn_at is not None and used is not None and used >= warn_at:
-            self._warn(budget, taken)
+        self._keep(taken, tokens)
+        self._warn(budget, taken)
 
     def _keep(self, taken: Taken, tokens: int) -> Taken:
         bucket = taken.bucket

@@ -60,6 +60,9 @@ class Connection:
 
     Args:
         address: ``redis://…`` and so on.
+
+    Attributes:
+        most_at_once: How many questions to ask at most: the machines of a cluster are asked one after the other.
     """
 
     def __init__(self, address: str) -> None:
@@ -67,11 +70,8 @@ class Connection:
         self._client: _Client | None = None
         self._troubles: tuple[type[Exception], ...] = (OSError,)
         self._greeting = _Greeting()
-
-    @property
-    def most_at_once(self) -> int:
-        """How many questions to ask at most: the machines of a cluster are asked one after the other."""
-        return AT_ONCE_OF_CLUSTERS if _scheme(self._address) in _CLUSTERS else AT_ONCE
+        self._scheme: Final = address.partition("://")[0]
+        self.most_at_once: Final = AT_ONCE_OF_CLUSTERS if self._scheme in _CLUSTERS else AT_ONCE
 
     def was_made_anew(self) -> bool:
         """Tell once that there is a new connection, which the client makes by itself: Redis may have begun anew too."""
@@ -119,7 +119,7 @@ class Connection:
             client.redis.close()
 
     def _connect(self) -> _Client:
-        scheme = _scheme(self._address)
+        scheme = self._scheme
         if scheme not in (*_SERVERS, *_SENTINELS, *_CLUSTERS):
             raise LedgerError("ConfigurationError", is_final=True)
         library = "valkey" if scheme.startswith("valkey") else "redis"
@@ -141,10 +141,6 @@ def _exceptions(library: str) -> tuple[type[Exception], ...]:
     module = import_undisturbed(f"{library}.exceptions")
     names = ("RedisError", "ValkeyError", "RedisClusterException", "ValkeyClusterException")
     return tuple(getattr(module, name) for name in names if hasattr(module, name))
-
-
-def _scheme(address: str) -> str:
-    return address.partition("://")[0]
 
 
 def _options(scheme: str, library: str, connected: Callable[[Any], None]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import stacks
 from budgeted import budget
 from library.asked_in_threads import ENDLESS, LIMIT, Call, Service, assert_is_of_the_request, in_a_thread
 from library.expected import Prompts, attributes_of, generation
@@ -14,12 +13,6 @@ from paddle_otel.identity import identify
 from recording import Recorder
 
 pytestmark = pytest.mark.usefixtures("stock_threads")
-
-
-@pytest.fixture
-def service(observed: Recorder, stack: stacks.Stack, llama: Any, tokenizer: Any) -> Service:
-    """A service that streams."""
-    return Service(observed, llama, lambda: stack.module("generation").TextIteratorStreamer(tokenizer, timeout=60))
 
 
 def test_a_thread_of_the_program(observed: Recorder, service: Service, prompts: Prompts) -> None:

@@ -24,10 +24,8 @@ pytestmark = pytest.mark.usefixtures("stock_threads")
 @pytest.fixture
 def scene(recorder: Recorder, tmp_path: Path) -> Iterator[Scene]:
     """A kind of device whose events are told, not yet."""
-    scene = Scene(recorder, tmp_path)
-    yield scene
-    scene.reporting.stop()
-    scene.claims.release()
+    with Scene(recorder, tmp_path) as scene:
+        yield scene
 
 
 def test_an_event_of_the_hardware_is_of_no_request(scene: Scene, recorder: Recorder) -> None:

@@ -1,5 +1,6 @@
 """Requests in flight that do not fit if each runs to its limit, and what is advised about memory."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -145,17 +146,18 @@ def test_a_little_idle_memory_is_no_fragmentation(scene: MemoryScene) -> None:
     assert found.attributes[ADVICE] == "Take fewer requests at a time, or end what else uses this memory."
 
 
+def tensors_grow(scene: MemoryScene, number: int) -> Any:
+    """Return a sample in which tensors have grown, all at a rate of 2 GiB."""
+    pool = Allocator("gpu:0", allocated=2 * number * GIB, reserved=2 * number * GIB)
+    return scene.sample(of(10 + 2 * number), allocator=(pool,))
+
+
 @pytest.mark.parametrize("cache", [CacheUse(GIB // 100, GIB // 50), CacheUse(2 * GIB, 2 * GIB)])
 def test_tensors_that_are_kept_while_requests_are_in_flight(scene: MemoryScene, cache: CacheUse) -> None:
     """A server has requests nearly always: caches that do not grow are not what grows."""
     scene.observe_caches()
     scene.caches = {"gpu:0": cache}
-
-    def sample(number: int) -> Any:
-        pool = Allocator("gpu:0", allocated=2 * number * GIB, reserved=2 * number * GIB)
-        return scene.sample(of(10 + 2 * number), allocator=(pool,))
-
-    _, (found,) = scene.until_told(sample)
+    _, (found,) = scene.until_told(partial(tensors_grow, scene))
     advice = str(found.attributes[ADVICE])
     assert advice.startswith("Tensors of this process have grown by 58.0 GiB")
     assert "key-value" not in advice
@@ -169,10 +171,9 @@ def test_caches_and_other_tensors_that_grow(
     scene.observe_caches()
 
     def sample(number: int) -> Any:
-        grown = 2 * number * GIB
-        scene.caches = {"gpu:0": CacheUse(int(cache_share * grown), int(cache_share * grown))}
-        pool = Allocator("gpu:0", allocated=grown, reserved=grown)
-        return scene.sample(of(10 + 2 * number), allocator=(pool,))
+        cache = int(cache_share * 2 * number * GIB)
+        scene.caches = {"gpu:0": CacheUse(cache, cache)}
+        return tensors_grow(scene, number)
 
     _, (found,) = scene.until_told(sample)
     advice = str(found.attributes[ADVICE])
@@ -183,12 +184,7 @@ def test_caches_and_other_tensors_that_grow(
 
 def test_tensors_that_are_kept(scene: MemoryScene) -> None:
     """Where nothing is known of requests."""
-
-    def sample(number: int) -> Any:
-        pool = Allocator("gpu:0", allocated=2 * number * GIB, reserved=2 * number * GIB)
-        return scene.sample(of(10 + 2 * number), allocator=(pool,))
-
-    _, (found,) = scene.until_told(sample)
+    _, (found,) = scene.until_told(partial(tensors_grow, scene))
     advice = str(found.attributes[ADVICE])
     assert advice.startswith("Tensors of this process have grown by 58.0 GiB")
     assert "fragmentation" not in advice

@@ -20,10 +20,8 @@ XID = "paddle.gpu.xid"
 @pytest.fixture
 def scene(recorder: Recorder, tmp_path: Path) -> Iterator[Scene]:
     """Not started."""
-    scene = Scene(recorder, tmp_path)
-    yield scene
-    scene.reporting.stop()
-    scene.claims.release()
+    with Scene(recorder, tmp_path) as scene:
+        yield scene
 
 
 def test_a_processor_that_raises(scene: Scene, telemetry_trouble: Any) -> None:

@@ -23,10 +23,8 @@ XID = "paddle.gpu.xid"
 @pytest.fixture
 def scene(recorder: Recorder, tmp_path: Path) -> Iterator[Scene]:
     """Not started."""
-    scene = Scene(recorder, tmp_path)
-    yield scene
-    scene.reporting.stop()
-    scene.claims.release()
+    with Scene(recorder, tmp_path) as scene:
+        yield scene
 
 
 @pytest.fixture

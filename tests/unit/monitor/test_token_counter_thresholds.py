@@ -1,6 +1,5 @@
 """A threshold's function is called once for each time that a count reaches it."""
 
-import sys
 import threading
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 
 from paddle_otel.monitor.token_counter import TokenCounter
 from paddle_otel.monitor.token_counter_thresholds import ThresholdCrossed
+from racing import race
 from stubs.tokenizer_base import TokenizerBase
 
 
@@ -207,23 +207,12 @@ def test_a_wrong_scope_or_function_raises(counter: TokenCounter) -> None:
 def test_many_threads_look_out_at_once(counter: TokenCounter) -> None:
     """No limit is lost where another one is set or cancelled in the same moment; the lower ones are told first."""
     crossed: list[int] = []
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        barrier = threading.Barrier(8)
 
-        def work(number: int) -> None:
-            barrier.wait(60)
-            for limit in range(1 + number, 401, 8):
-                counter.on_threshold(limit, lambda found: crossed.append(-found.limit)).cancel()
-                counter.on_threshold(limit, lambda found: crossed.append(found.limit))
+    def work(number: int) -> None:
+        for limit in range(1 + number, 401, 8):
+            counter.on_threshold(limit, lambda found: crossed.append(-found.limit)).cancel()
+            counter.on_threshold(limit, lambda found: crossed.append(found.limit))
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(interval)
+    race(work)
     counter.log_generated_tokens(400)
     assert crossed == list(range(1, 401))

@@ -1,13 +1,12 @@
 """Whoever asked is told that a generation ended, as long as it lives; nobody disturbs anybody."""
 
 import gc
-import sys
-import threading
 from contextvars import ContextVar
 from typing import Any
 
 from paddle_otel.identity import Identity
 from paddle_otel.operations.generation_subscribers import EndedGeneration, GenerationSubscribers
+from racing import race
 
 ENDED = EndedGeneration(Identity(), "model", 3, 5, None)
 
@@ -67,26 +66,15 @@ def test_who_raises_does_not_keep_others_from_being_told(telemetry_trouble: Any)
 
 def test_many_threads_subscribe_at_once() -> None:
     """None is lost, whatever they race with."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        subscribers, told = GenerationSubscribers(), list[Any]()
-        stay = [Listener(told) for _ in range(400)]
-        barrier = threading.Barrier(8)
+    subscribers, told = GenerationSubscribers(), list[Any]()
+    stay = [Listener(told) for _ in range(400)]
 
-        def subscribe(listeners: list[Listener]) -> None:
-            barrier.wait(60)
-            for listener in listeners:
-                subscribers.add(Listener([]).ended)  # gone at once
-                subscribers.add(listener.ended)
+    def subscribe(number: int) -> None:
+        for listener in stay[number::8]:
+            subscribers.add(Listener([]).ended)  # gone at once
+            subscribers.add(listener.ended)
 
-        threads = [threading.Thread(target=subscribe, args=(stay[number::8],)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-    finally:
-        sys.setswitchinterval(interval)
+    race(subscribe)
     gc.collect()
     subscribers.tell(ENDED)
     assert {id(listener) for listener, _ in told} == {id(listener) for listener in stay}

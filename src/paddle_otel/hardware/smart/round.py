@@ -25,7 +25,6 @@ class Round:
         self._before = before
         self._readings: ByDevice | None = None
         self._finished = False
-        # A context of its own: stock threading instrumentation would hand on the span in which the round began.
         self._thread = background_thread(THREAD_NAME, self._run)
 
     def start(self) -> None:
