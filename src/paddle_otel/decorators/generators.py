@@ -1,6 +1,8 @@
 """A generator that is observed from its first value to its end, close or abandonment."""
 
+import weakref
 from collections.abc import Callable, Generator
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
@@ -92,6 +94,8 @@ def _observed(
 ) -> Generator[Any, Any, Any]:
     # Unobserved too it goes through here: ``yield from`` closes a generator in which GeneratorExit is to be raised.
     observation = begun(attempt("starting to observe a generator", start)) or NOBODY
+    held = _Held()
+    held_by_more_than_garbage = weakref.ref(held)
     closing = ends_here = False
     resume = partial(generator.send, None)
     while True:
@@ -120,6 +124,8 @@ def _observed(
             del sent  # nothing of the program's is kept
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
+            if closing and held_by_more_than_garbage() is None:
+                observation = _Collected(observation)
             resume = partial(generator.throw, error)
 
 
@@ -138,6 +144,42 @@ def _end(observation: Observation, error: BaseException | None, *, closing: bool
             observation.finished()
         else:
             observation.failed(error)
+
+
+class _Held:
+    """Something that only the frame of a generator holds.
+
+    Garbage collection clears the references to what it is about to free before it ends the generators among that.
+    """
+
+    __slots__ = ("__weakref__",)
+
+
+class _Collected:
+    """Observes the end of a generator that garbage collection closes, in whatever is done there just then.
+
+    Up to Python 3.11 that may be the setting of a context variable, and who sets one inside of that breaks the context
+    of the program: values are gone, or the interpreter crashes. So nothing is entered, and what observes ends in a copy
+    of that context.
+    """
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+
+    def enter(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+    def gave(self, value: Any) -> None: ...
+
+    def finished(self) -> None:
+        copy_context().run(self._observation.finished)
+
+    def closed(self) -> None:
+        copy_context().run(self._observation.closed)
+
+    def failed(self, error: BaseException) -> None:
+        copy_context().run(self._observation.failed, error)
 
 
 class _Nobody:
