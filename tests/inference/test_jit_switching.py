@@ -14,7 +14,7 @@ from observed import raising, returning
 from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.operations.model_load import ModelLoads
-from paddle_otel.operations.prediction import Predictions
+from paddle_otel.operations.prediction import Prediction
 from paddle_otel.operations.telemetry import Telemetry
 from recording import Recorder
 
@@ -65,8 +65,8 @@ def test_suppressed_nothing_is_reported(observed: Recorder, paddle: Any, classif
 def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a load nor a prediction: what is broken in them is not even noticed."""
     plain = bits(paddle.jit.load(str(classifier))(rows(paddle)))
-    for owner in (ModelLoads, Predictions):
-        monkeypatch.setattr(owner, "start", raising(ZeroDivisionError("started without an SDK")))
+    for owner, name in ((ModelLoads, "start"), (Prediction, "__init__")):
+        monkeypatch.setattr(owner, name, raising(ZeroDivisionError("started without an SDK")))
     instrumentor = PaddleInferenceInstrumentor()
     instrumentor.instrument()
     try:
@@ -107,7 +107,7 @@ def test_a_name_alone_makes_no_span_below_nothing(
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Predictions, "start"), (ModelLoads, "start"), (CallValues, "shape"), (CallValues, "names")],
+    [(Prediction, "__init__"), (ModelLoads, "start"), (CallValues, "shape"), (CallValues, "__init__")],
 )
 def test_broken_telemetry_leaves_load_and_call_alone(
     observed: Recorder,

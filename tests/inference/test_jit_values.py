@@ -34,4 +34,4 @@ def test_content_in_host_memory_is_read(paddle: Any) -> None:
     assert [tuple(values.shape(index)) for index in range(3)] == [(2, 3), (2, 3), ()]
     assert [values.is_integer(index) for index in range(3)] == [True, True, False]
     assert values.array(2) is None
-    assert len(values) == 3
+    assert values.count == 3

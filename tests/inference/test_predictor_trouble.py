@@ -23,9 +23,9 @@ SITES = [
     (f"{INFERENCE}.predictor_load.origin_of", True),
     (f"{INFERENCE}.predictor_known.KnownPredictors.made", True),
     (f"{INFERENCE}.predictor_known.KnownPredictors.derived", True),
-    (f"{INFERENCE}.predictor_known.KnownPredictors.of", False),
-    (f"{INFERENCE}.predictor_known.KnownPredictor.values", False),
-    (f"{INFERENCE}.program_inputs.batch_size", True),
+    (f"{INFERENCE}.predictor_known.KnownPredictors.read", False),
+    (f"{INFERENCE}.predictor_known.KnownPredictor.__init__", False),
+    (f"{INFERENCE}.program_values.HandleValues.rows", True),
     (f"{INFERENCE}.program_reader._described", True),
     (f"{INFERENCE}.program_values.HandleValues.shape", True),
     (f"{OPERATIONS}.prediction.Prediction.__init__", False),
@@ -98,7 +98,7 @@ def test_ctrl_c_belongs_to_the_program(
 ) -> None:
     """A ``KeyboardInterrupt`` while we read is not swallowed."""
     predictor = predictor_of(paddle, classifier)
-    monkeypatch.setattr(f"{INFERENCE}.program_inputs.batch_size", raising(KeyboardInterrupt()))
+    monkeypatch.setattr(f"{INFERENCE}.program_values.HandleValues.rows", raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run(predictor, ROWS)
     assert observed

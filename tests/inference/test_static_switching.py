@@ -16,10 +16,10 @@ from inference.static_programs import build, features, static_mode
 from observed import raising
 from paddle_otel.inference import PaddleInferenceInstrumentor
 from paddle_otel.inference.jit_static_values import CallValues
-from paddle_otel.inference.static_programs import KnownProgram
+from paddle_otel.inference.static_programs import KnownProgram, KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.operations.model_load import ModelLoads
-from paddle_otel.operations.prediction import Predictions
+from paddle_otel.operations.prediction import Prediction
 from recording import Recorder
 
 # What Paddle 3 says of its own code when it makes the gradients of a program.
@@ -72,8 +72,8 @@ def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkey
     instrumentor = PaddleInferenceInstrumentor()
     with static_mode(paddle) as executor:
         plain = _run(paddle, classifier, executor)
-        for owner in (ModelLoads, Predictions):
-            monkeypatch.setattr(owner, "start", raising(ZeroDivisionError("started without an SDK")))
+        for owner, name in ((ModelLoads, "start"), (Prediction, "__init__")):
+            monkeypatch.setattr(owner, name, raising(ZeroDivisionError("started without an SDK")))
         instrumentor.instrument()
         try:
             assert _run(paddle, classifier, executor) == plain
@@ -84,11 +84,11 @@ def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkey
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (Predictions, "start"),
+        (Prediction, "__init__"),
         (ModelLoads, "start"),
         (CallValues, "shape"),
         (RunArguments, "__init__"),
-        (RunArguments, "program"),
+        (KnownPrograms, "predicting"),
         (RunArguments, "output_names"),
         (KnownProgram, "trains"),
     ],

@@ -47,7 +47,7 @@ class Handlers:
         prediction = None if self.telemetry.is_idle() else self.predictions.start(NET)
         result = wrapped(*args, **kwargs)
         if prediction is not None:
-            prediction.finish(Read())
+            prediction.end(Read())
         return result
 
 

@@ -111,7 +111,7 @@ class ExportedGeneration:
 
     def _columns_written(self, outputs: ProgramValues) -> int | None:
         """Return the columns of the new ids, without the prompt where the program repeats it; ``None`` is unknown."""
-        index = next((i for i in range(len(outputs)) if _is_ids(outputs, i)), None)
+        index = next((i for i in range(outputs.count) if _is_ids(outputs, i)), None)
         if index is None:
             return None
         rows, columns = (int(extent) for extent in outputs.shape(index))

@@ -7,10 +7,9 @@ from typing import Any, Final, cast
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.decorators.generators import Refused
-from paddle_otel.guard import guarded
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
-from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers
+from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers, current_device
 from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.inference.program_inputs import facts_of
 from paddle_otel.inference.program_reader import ProgramReader
@@ -31,53 +30,50 @@ class LayerCallWrapper(ObservedCallWrapper):
     """
 
     def __init__(self, handlers: InferenceHandlers, layers: KnownLayers) -> None:
-        super().__init__(handlers.telemetry)
+        super().__init__(handlers.telemetry, "starting the prediction of a loaded layer")
         self._handlers: Final = handlers
         self._layers: Final = layers
+        self._seen: Final = layers.seen.get
         self._inside: Final = inside_model_call()
 
-    @guarded("starting the prediction of a loaded layer")
     def _start(self, layer: Any, inputs: tuple[Any, ...], _: dict[str, Any], /) -> ObservedCall | Refused | None:
         paddle = sys.modules["paddle"]
         if self._inside.get() or not paddle.in_dynamic_mode() or (layer.training and paddle.is_grad_enabled()):
             return None
-        known = self._layers.of(layer)
-        # The program runs on the current device, wherever the layer was loaded.
-        device = paddle.device.get_device()
+        known = self._seen(layer) or self._layers.read(layer)
         if known.generates:
             values = CallValues(known.input_names, inputs)
-            call = generation_of(self._handlers, known.model.origin(device), values, _outputs)
+            call = generation_of(self._handlers, known.model.origin(current_device()), values, _outputs)
             if call is not None:
                 return call
-        prediction = self._handlers.predictions.start(known.model.on(device))
-        return None if prediction is None else _ObservedCall(prediction, known, inputs)
+        call = _ObservedCall(self._handlers.predictions, known.model.anywhere, known.model_here)
+        call.layer, call.inputs = known, inputs
+        return call
 
 
-class _ObservedCall:
+class _ObservedCall(Prediction):
     """A call in progress, and what reads it when it has ended."""
 
-    __slots__ = ("_inputs", "_layer", "_prediction", "_result")
+    __slots__ = ("_result", "inputs", "layer")
 
-    def __init__(self, prediction: Prediction, layer: KnownLayer, inputs: Sequence[Any]) -> None:
-        self._prediction: Final = prediction
-        self._layer: Final = layer
-        self._inputs: Final = inputs
-        self._result: Any = None
+    layer: KnownLayer
+    inputs: Sequence[Any]
 
     def finish(self, result: Any) -> None:
         self._result = result
-        self._prediction.finish(self)
+        self.end(self)
 
     def fail(self, error: BaseException) -> None:
-        self._prediction.fail(error, self)
+        self._result = None
+        self.end(self, error)
 
     def facts(self) -> PredictionFacts:
-        return facts_of(CallValues(self._layer.input_names, self._inputs), self._layer.text)
+        return facts_of(CallValues(self.layer.input_names, self.inputs), self.layer.text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
         outputs = None if self._result is None else _outputs(self._result)
-        inputs = CallValues(self._layer.input_names, self._inputs)
-        return ProgramReader(inputs, outputs, self._layer.text).span_attributes()
+        inputs = CallValues(self.layer.input_names, self.inputs)
+        return ProgramReader(inputs, outputs, self.layer.text).span_attributes()
 
 
 def _outputs(result: Any) -> CallValues:

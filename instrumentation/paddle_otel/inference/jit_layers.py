@@ -1,14 +1,16 @@
 """Remembers the layers that were loaded from a program."""
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.jit_static_models import NamedModel
 from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.operations.model_naming import ModelNaming
+from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.weak_identity import WeakIdentityMap
 
 
 class KnownLayer:
@@ -29,21 +31,34 @@ class KnownLayer:
         self.text: Final = text_inputs(self.input_names)
         self.generates: Final = is_generation_program(self.input_names)
 
+    def model_here(self) -> PredictedModel:
+        """Return the model where it runs: on the current device, wherever the layer was loaded."""
+        return self.model.on(current_device())
+
 
 class KnownLayers:
-    """All layers that were loaded or called; a layer that is gone is forgotten."""
+    """All layers that were loaded or called; a layer that is gone is forgotten.
+
+    Attributes:
+        seen: What is known about them.
+    """
 
     def __init__(self) -> None:
-        self._layers: WeakKeyDictionary[Any, KnownLayer] = WeakKeyDictionary()
+        self.seen: Final[WeakIdentityMap[KnownLayer]] = WeakIdentityMap()
 
     def loaded(self, layer: Any, naming: ModelNaming) -> None:
         """Note what a layer was loaded as."""
-        self._layers[layer] = KnownLayer(layer, naming)
+        self.seen.keep(layer, KnownLayer(layer, naming))
 
-    def of(self, layer: Any) -> KnownLayer:
-        """Return what is known about a layer; without a name when nobody saw it being loaded."""
-        known = self._layers.get(layer)
-        return self._layers.setdefault(layer, KnownLayer(layer, None)) if known is None else known
+    def read(self, layer: Any) -> KnownLayer:
+        """Return what is known about a layer at its first call, without a name: nobody saw it being loaded."""
+        return self.seen.keep(layer, KnownLayer(layer, None))
+
+
+def current_device() -> str:
+    """Return the device that Paddle computes on, as it writes it."""
+    device: str = sys.modules["paddle"].device.get_device()
+    return device
 
 
 def _input_names(layer: Any) -> Sequence[str]:

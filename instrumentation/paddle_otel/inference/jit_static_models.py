@@ -13,14 +13,18 @@ class NamedModel:
     Args:
         kind: One of the ``KIND_*`` values of :mod:`paddle_otel.conventions.attributes`.
         naming: What it was loaded as, ``None`` when nobody saw it being loaded.
+
+    Attributes:
+        anywhere: The model without its device, which metrics do not tell.
     """
 
-    __slots__ = ("_by_device", "_kind", "_naming")
+    __slots__ = ("_by_device", "_kind", "_naming", "anywhere")
 
     def __init__(self, kind: str, naming: ModelNaming | None) -> None:
         self._kind: Final = kind
         self._naming: Final = naming
         self._by_device: dict[str | None, PredictedModel] = {}
+        self.anywhere: Final = self.on(None)
 
     def on(self, device: str | None) -> PredictedModel:
         """Return the model as it runs on a device, ``None`` for one that is not known."""

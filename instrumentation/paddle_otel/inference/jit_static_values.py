@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
+from paddle_otel.inference.program_values import ProgramValues
+
 _INTEGER_ENDINGS: Final = ("int32", "int64")
 
 
-class CallValues:
+class CallValues(ProgramValues):
     """Values as a caller passes or gets them: arrays, Paddle's tensors, and the plain tensors of executors.
 
     Args:
@@ -14,19 +16,13 @@ class CallValues:
         values: The values, whatever they are.
     """
 
-    __slots__ = ("_names", "_values")
+    __slots__ = ("_values",)
 
     def __init__(self, names: Sequence[str], values: Sequence[Any]) -> None:
-        self._names: Final = names
         self._values: Final = values
-
-    @property
-    def names(self) -> Sequence[str]:
-        """Their names; empty where a value cannot be matched to its name."""
-        return self._names if len(self._names) == len(self._values) else ()
-
-    def __len__(self) -> int:
-        return len(self._values)
+        # Not by a call of the constructor above: a small program runs in 80 microseconds.
+        self.count = len(values)
+        self.names = names if len(names) == self.count else ()
 
     def shape(self, index: int) -> Sequence[int]:
         """Return a shape; empty for a number, for what has no shape, and for rows of different lengths."""

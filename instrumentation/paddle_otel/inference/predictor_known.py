@@ -1,6 +1,5 @@
 """Remembers what does not change about a predictor: its model, the names of its values, and the handles to them."""
 
-import weakref
 from typing import Any, Final, NamedTuple
 
 from paddle_otel.conventions import attributes as a
@@ -10,6 +9,7 @@ from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.program_values import HandleValues, ProgramValues, TensorValues
 from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.weak_identity import WeakIdentityMap
 
 
 class PredictorValues(NamedTuple):
@@ -18,10 +18,12 @@ class PredictorValues(NamedTuple):
     Attributes:
         inputs: The inputs.
         held_outputs: The outputs when they stay in the predictor; ``None`` when the run returns them.
+        reader: Reads a run that returned, where that needs nothing of what it returned.
     """
 
     inputs: ProgramValues
     held_outputs: ProgramValues | None
+    reader: ProgramReader | None = None
 
 
 class KnownPredictor:
@@ -31,9 +33,13 @@ class KnownPredictor:
         predictor: The predictor, new or legacy.
         origin: What was known when it was made.
         model: The model as its predictions report it, the same for all clones.
+
+    Attributes:
+        held: What is in the predictor: of a call of ``run`` without arguments.
+        generates: Whether a run generates a whole answer.
     """
 
-    __slots__ = ("_failed", "_finished", "_held", "_list_names", "_outputs", "_text", "generates", "model", "origin")
+    __slots__ = ("_failed", "_list_names", "_outputs", "_text", "generates", "held", "model", "origin")
 
     def __init__(self, predictor: Any, origin: PredictorOrigin, model: PredictedModel) -> None:
         self.origin: Final = origin
@@ -43,18 +49,15 @@ class KnownPredictor:
         suffix = "handle" if hasattr(predictor, "get_input_handle") else "tensor"
         inputs = HandleValues(predictor, f"get_input_{suffix}", names, on_host=on_host)
         self._outputs = HandleValues(predictor, f"get_output_{suffix}", predictor.get_output_names(), on_host=on_host)
-        self._held = PredictorValues(inputs, self._outputs)
         self._list_names = () if origin.matches_by_name else tuple(names)
         self._text = text_inputs(names)
         # The same for every run without a list: a small program runs in 80 microseconds.
-        self._finished = ProgramReader(inputs, self._outputs, self._text)
+        self.held: Final = PredictorValues(inputs, self._outputs, ProgramReader(inputs, self._outputs, self._text))
         self._failed = ProgramReader(inputs, None, self._text)
         self.generates: Final = is_generation_program(names)
 
-    def values(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PredictorValues:
-        """Return the inputs of a call of ``run``: its list of tensors, otherwise what was put into the predictor."""
-        if not args and not kwargs:
-            return self._held
+    def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PredictorValues:
+        """Return the inputs of a call of ``run`` with arguments: its list of tensors."""
         given = args[0] if args else kwargs.get("inputs")
         return PredictorValues(TensorValues(self._list_names, given), None)
 
@@ -65,37 +68,34 @@ class KnownPredictor:
 
     def finished(self, values: PredictorValues, result: object) -> ProgramReader:
         """Return what reads a run that returned."""
-        if values is self._held:
-            return self._finished
-        return ProgramReader(values.inputs, self.outputs(values, result), self._text)
+        return values.reader or ProgramReader(values.inputs, self.outputs(values, result), self._text)
 
     def failed(self, values: PredictorValues) -> ProgramReader:
         """Return what reads a run that raised; the outputs are still those of an earlier run."""
-        return self._failed if values is self._held else ProgramReader(values.inputs, None, self._text)
+        return self._failed if values is self.held else ProgramReader(values.inputs, None, self._text)
 
 
 class KnownPredictors:
-    """All predictors and pools that were made or run; one that is gone is forgotten."""
+    """All predictors and pools that were made or run; one that is gone is forgotten.
+
+    Attributes:
+        seen: What is known about the predictors that were run.
+    """
 
     def __init__(self) -> None:
         # Paddle's objects take no attributes, so what is known of them is kept beside them.
-        self._predictors: weakref.WeakKeyDictionary[Any, KnownPredictor] = weakref.WeakKeyDictionary()
-        self._made: weakref.WeakKeyDictionary[Any, _Made] = weakref.WeakKeyDictionary()
+        self.seen: Final[WeakIdentityMap[KnownPredictor]] = WeakIdentityMap()
+        self._made: Final[WeakIdentityMap[_Made]] = WeakIdentityMap()
 
     def __len__(self) -> int:
         """Return how many predictors and pools are known."""
         return len(self._made)
 
-    def of(self, predictor: Any) -> KnownPredictor:
-        """Return what is known about a predictor, read off it at first sight."""
-        known = self._predictors.get(predictor)
-        if known is None:
-            made = self._made.get(predictor)
-            if made is None:
-                made = self._made[predictor] = _Made.by(unseen_origin())
-            # Not before the first run: what a configuration without a program makes must not be asked for anything.
-            known = self._predictors[predictor] = KnownPredictor(predictor, made.origin, made.model)
-        return known
+    def read(self, predictor: Any) -> KnownPredictor:
+        """Return what is known about a predictor, read off it at its first run."""
+        made = self._made.get(predictor) or self._made.keep(predictor, _Made.by(unseen_origin()))
+        # Not before the first run: what a configuration without a program makes must not be asked for anything.
+        return self.seen.keep(predictor, KnownPredictor(predictor, made.origin, made.model))
 
     def made(self, predictor: Any, origin: PredictorOrigin) -> None:
         """Note where a predictor, or the predictors of a pool, come from."""
@@ -109,8 +109,8 @@ class KnownPredictors:
 
     def _remember(self, predictor: Any, made: "_Made") -> None:
         # Handles of whatever was at the same address before are never used.
-        self._predictors.pop(predictor, None)
-        self._made[predictor] = made
+        self.seen.drop(predictor)
+        self._made.keep(predictor, made)
 
 
 class _Made(NamedTuple):

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 from paddle_otel.decorators.generators import Refused
-from paddle_otel.guard import guarded
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.predictor_known import KnownPredictor, KnownPredictors, PredictorValues
@@ -23,35 +22,34 @@ class PredictorRunWrapper(ObservedCallWrapper):
     """
 
     def __init__(self, handlers: InferenceHandlers, predictors: KnownPredictors) -> None:
-        super().__init__(handlers.telemetry)
+        super().__init__(handlers.telemetry, "starting to observe a predictor")
         self._handlers = handlers
         self._predictors = predictors
+        self._seen = predictors.seen.get
         self._inside = inside_model_call()
 
-    @guarded("starting to observe a predictor")
     def _start(self, predictor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | Refused | None:
         if self._inside.get():
             return None
-        known = self._predictors.of(predictor)
-        values = known.values(args, kwargs)
+        known = self._seen(predictor) or self._predictors.read(predictor)
+        values = known.given(args, kwargs) if args or kwargs else known.held
         if known.generates:
             call = generation_of(self._handlers, known.origin, values.inputs, partial(known.outputs, values))
             if call is not None:
                 return call
-        prediction = self._handlers.predictions.start(known.model)
-        return None if prediction is None else _PredictionRun(prediction, known, values)
+        run = _PredictionRun(self._handlers.predictions, known.model)
+        run.known, run.values = known, values
+        return run
 
 
-class _PredictionRun:
-    __slots__ = ("_known", "_prediction", "_values")
+class _PredictionRun(Prediction):
+    __slots__ = ("known", "values")
 
-    def __init__(self, prediction: Prediction, known: KnownPredictor, values: PredictorValues) -> None:
-        self._prediction = prediction
-        self._known = known
-        self._values = values
+    known: KnownPredictor
+    values: PredictorValues
 
     def finish(self, result: Any) -> None:
-        self._prediction.finish(self._known.finished(self._values, result))
+        self.end(self.values.reader or self.known.finished(self.values, result))
 
     def fail(self, error: BaseException) -> None:
-        self._prediction.fail(error, self._known.failed(self._values))
+        self.end(self.known.failed(self.values), error)

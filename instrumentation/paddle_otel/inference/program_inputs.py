@@ -1,6 +1,7 @@
 """What the inputs of a program tell: rows, and tokens of text."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from paddle_otel.inference.program_values import ProgramValues
@@ -8,6 +9,8 @@ from paddle_otel.operations.prediction import PredictionFacts
 
 TOKEN_IDS: Final = "input_ids"  # noqa: S105 - the name of an input
 ATTENTION_MASK: Final = "attention_mask"
+
+_rows_alone = lru_cache(maxsize=256)(PredictionFacts)
 
 _ROWS_AND_COLUMNS: Final = 2
 _INTEGER_KINDS: Final = "iub"
@@ -46,23 +49,8 @@ def facts_of(inputs: ProgramValues, text: TextInputs | None) -> PredictionFacts:
         inputs: The inputs of the run.
         text: Where its text is.
     """
-    return PredictionFacts(batch_size(inputs), None if text is None else input_tokens(inputs, text))
-
-
-def batch_size(inputs: ProgramValues) -> int | None:
-    """Return the rows of a run: the leading dimension of the first input that has two dimensions or more.
-
-    Args:
-        inputs: The inputs of the run.
-
-    Returns:
-        The rows; ``None`` when every input is a number or a single row, for those do not tell.
-    """
-    for index in range(len(inputs)):
-        shape = inputs.shape(index)
-        if len(shape) >= _ROWS_AND_COLUMNS:
-            return int(shape[0])
-    return None
+    rows = inputs.rows()
+    return _rows_alone(rows) if text is None else PredictionFacts(rows, input_tokens(inputs, text))
 
 
 def input_tokens(inputs: ProgramValues, text: TextInputs | None) -> int | None:

@@ -1,36 +1,57 @@
 """The inputs or outputs of one run of a program, however they are passed, read without copying from a device."""
 
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 _INTEGER_ENDINGS: Final = ("int32", "int64")
+_ROWS_AND_COLUMNS: Final = 2
 
 
-class ProgramValues(Protocol):
-    """Inputs or outputs by their position."""
+class ProgramValues(ABC):
+    """Inputs or outputs by their position.
 
-    @property
-    def names(self) -> Sequence[str]:
-        """Their names; empty where a value cannot be matched to its name."""
-        ...
+    Args:
+        names: Their names; empty where a value cannot be matched to its name.
+        count: How many there are.
+    """
 
-    def __len__(self) -> int: ...
+    __slots__ = ("count", "names")
 
+    def __init__(self, names: Sequence[str], count: int) -> None:
+        self.names = names
+        self.count = count
+
+    @abstractmethod
     def shape(self, index: int) -> Sequence[int]:
         """Return a shape; empty for a number and for what has no shape."""
         ...
 
+    def rows(self) -> int | None:
+        """Return the leading dimension of the first value that has two dimensions or more.
+
+        Returns:
+            The rows; ``None`` when every value is a number or a single row, for those do not tell.
+        """
+        for index in range(self.count):
+            shape = self.shape(index)
+            if len(shape) >= _ROWS_AND_COLUMNS:
+                return int(shape[0])
+        return None
+
+    @abstractmethod
     def is_integer(self, index: int) -> bool:
         """Tell whether a value holds integers of 32 or 64 bits, as token ids do."""
         ...
 
+    @abstractmethod
     def array(self, index: int) -> Any:
         """Return the content as a NumPy array; ``None`` when that would copy from a device."""
         ...
 
 
-class HandleValues:
+class HandleValues(ProgramValues):
     """Values that stay inside a predictor and are reached through handles.
 
     A handle costs up to 150 microseconds on a large program, so each is asked for once. It reads the variable that the
@@ -44,17 +65,22 @@ class HandleValues:
         on_host: Whether they are known to be in host memory.
     """
 
-    __slots__ = ("_getter", "_handles", "_on_host", "_predictor", "names")
+    __slots__ = ("_getter", "_handles", "_on_host", "_predictor")
 
     def __init__(self, predictor: Any, getter: str, names: Sequence[str], *, on_host: bool) -> None:
+        super().__init__(tuple(names), len(names))
         self._predictor = weakref.ref(predictor)
         self._getter = getter
         self._handles: list[Any] = [None] * len(names)
         self._on_host = on_host
-        self.names: Final = tuple(names)
 
-    def __len__(self) -> int:
-        return len(self.names)
+    def rows(self) -> int | None:
+        """Return the rows of what is in the predictor now, found with as few calls as can be."""
+        for index, handle in enumerate(self._handles):
+            shape = (self._handle(index) if handle is None else handle).shape()
+            if len(shape) >= _ROWS_AND_COLUMNS:
+                return int(shape[0])
+        return None
 
     def shape(self, index: int) -> Sequence[int]:
         """Return the shape of what is in the predictor now."""
@@ -81,7 +107,7 @@ class HandleValues:
         return handle
 
 
-class TensorValues:
+class TensorValues(ProgramValues):
     """Values that are passed as a list of tensors.
 
     Args:
@@ -89,14 +115,12 @@ class TensorValues:
         values: What the caller passes or gets, whatever it is.
     """
 
-    __slots__ = ("_values", "names")
+    __slots__ = ("_values",)
 
     def __init__(self, names: Sequence[str], values: object) -> None:
         self._values: tuple[Any, ...] = tuple(cast("Any", values)) if isinstance(values, list | tuple) else ()
-        self.names: Final = tuple(names) if len(names) == len(self._values) else ()
-
-    def __len__(self) -> int:
-        return len(self._values)
+        count = len(self._values)
+        super().__init__(tuple(names) if len(names) == count else (), count)
 
     def shape(self, index: int) -> Sequence[int]:
         """Return the shape of a tensor."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.jit_static_models import NamedModel
@@ -11,6 +10,7 @@ from paddle_otel.inference.static_places import place_name
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.operations.model_naming import ModelNaming
 from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.weak_identity import WeakIdentityMap
 
 # Operators that change parameters. A program whose gradients are made of basic operators is told by these.
 _OPTIMIZERS: Final = frozenset(
@@ -28,31 +28,29 @@ class KnownProgram:
 
     Attributes:
         is_loaded: Whether ``load_inference_model`` gave it.
+        model: The model as its metrics report it, without a device.
 
     Args:
         naming: What it was loaded as, ``None`` when nobody saw it being loaded.
         is_loaded: Whether ``load_inference_model`` gave it.
     """
 
-    __slots__ = ("_by_executor", "_model", "_operators", "_trains", "is_loaded")
+    __slots__ = ("_named", "_operators", "_trains", "is_loaded", "model")
 
     def __init__(self, naming: ModelNaming | None = None, *, is_loaded: bool = False) -> None:
-        self._model: Final = NamedModel(a.KIND_STATIC_PROGRAM, naming)
+        self._named: Final = NamedModel(a.KIND_STATIC_PROGRAM, naming)
+        self.model: Final = self._named.anywhere
         self.is_loaded: Final = is_loaded
         self._operators = -1
         self._trains = False
-        self._by_executor: WeakKeyDictionary[Any, PredictedModel] = WeakKeyDictionary()
 
     def model_on(self, executor: Any) -> PredictedModel:
         """Return the model as it runs on the device of an executor, which is made for it and keeps it."""
-        model = self._by_executor.get(executor)
-        if model is None:
-            model = self._by_executor[executor] = self._model.on(place_name(executor.place))
-        return model
+        return self._named.on(place_name(executor.place))
 
     def origin_on(self, executor: Any) -> PredictorOrigin:
         """Return what is known of it, for a run that generates."""
-        return self._model.origin(place_name(executor.place))
+        return self._named.origin(place_name(executor.place))
 
     def trains(self, program: Any) -> bool:
         """Tell whether the program holds operators of training; read again when it has grown."""
@@ -68,11 +66,11 @@ class KnownPrograms:
     """All programs that were loaded, or run with inputs and outputs; a program that is gone is forgotten."""
 
     def __init__(self) -> None:
-        self._programs: WeakKeyDictionary[Any, KnownProgram] = WeakKeyDictionary()
+        self._programs: Final[WeakIdentityMap[KnownProgram]] = WeakIdentityMap()
 
     def loaded(self, program: Any, naming: ModelNaming | None) -> None:
         """Note what ``load_inference_model`` gave, and as what."""
-        self._programs[program] = KnownProgram(naming, is_loaded=True)
+        self._programs.keep(program, KnownProgram(naming, is_loaded=True))
 
     def predicting(self, run: RunArguments) -> KnownProgram | None:
         """Return what is known about the program of a run that is a prediction, ``None`` for any other run.
@@ -80,14 +78,16 @@ class KnownPrograms:
         Args:
             run: Its arguments.
         """
-        program = run.program()
+        known = self._programs.get(run.given_program)
+        program = run.program() if known is None else run.given_program
         if program is None:
             return None
-        known = self._programs.get(program)
+        if known is None:
+            known = self._programs.get(program)
         if (known is None or not known.is_loaded) and not run.has_inputs_and_outputs():
             return None  # it initialises or saves something
         if known is None:
-            known = self._programs.setdefault(program, KnownProgram())
+            known = self._programs.keep(program, KnownProgram())
         return None if known.trains(program) else known
 
 

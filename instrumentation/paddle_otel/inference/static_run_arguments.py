@@ -13,20 +13,24 @@ class RunArguments:
     Args:
         args: By position.
         kwargs: By name.
+
+    Attributes:
+        given_program: The program as it was given, of whatever kind; ``None`` for the default one.
+        feed: The inputs by name.
     """
 
-    __slots__ = ("_fetch_list", "_program", "feed")
+    __slots__ = ("_fetch_list", "feed", "given_program")
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         given = len(args)
-        self._program: Final = args[0] if given > 0 else kwargs.get("program")
+        self.given_program: Final[Any] = args[0] if given > 0 else kwargs.get("program")
         self._fetch_list: Final = args[2] if given > 2 else kwargs.get("fetch_list")  # noqa: PLR2004 - its position
         feed = args[1] if given > 1 else kwargs.get("feed")
         self.feed: Final[Mapping[str, Any]] = feed if isinstance(feed, dict) else _feed(feed)
 
     def program(self) -> Any:
         """Return the program that is run, ``None`` when the executor will refuse it."""
-        program = self._program
+        program = self.given_program
         if hasattr(program, "global_block"):
             return program
         static = sys.modules["paddle"].static

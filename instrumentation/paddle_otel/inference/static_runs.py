@@ -1,13 +1,12 @@
 """Wrapper of ``Executor.run``."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.decorators.generators import Refused
-from paddle_otel.guard import guarded
 from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
@@ -36,12 +35,11 @@ class ExecutorRunWrapper(ObservedCallWrapper):
     """
 
     def __init__(self, handlers: InferenceHandlers, programs: KnownPrograms) -> None:
-        super().__init__(handlers.telemetry)
+        super().__init__(handlers.telemetry, "starting the prediction of a program")
         self._handlers: Final = handlers
         self._programs: Final = programs
         self._inside: Final = inside_model_call()
 
-    @guarded("starting the prediction of a program")
     def _start(self, executor: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ObservedCall | Refused | None:
         if self._inside.get():
             return None
@@ -55,38 +53,36 @@ class ExecutorRunWrapper(ObservedCallWrapper):
             call = generation_of(self._handlers, known.origin_on(executor), values, _outputs)
             if call is not None:
                 return call
-        prediction = self._handlers.predictions.start(known.model_on(executor))
-        return None if prediction is None else _ObservedRun(prediction, arguments)
+        in_place = partial(known.model_on, executor)
+        run = _ObservedRun(self._handlers.predictions, known.model, in_place)
+        # Now: the executor takes out of the mapping what the program does not know.
+        run.arguments, run.names, run.inputs = arguments, names, tuple(arguments.feed.values())
+        return run
 
 
-class _ObservedRun:
+class _ObservedRun(Prediction):
     """A run in progress, and what reads it when it has ended."""
 
-    __slots__ = ("_arguments", "_input_names", "_inputs", "_prediction", "_result")
+    __slots__ = ("_result", "arguments", "inputs", "names")
 
-    def __init__(self, prediction: Prediction, arguments: RunArguments) -> None:
-        self._prediction: Final = prediction
-        self._arguments: Final = arguments
-        # Now: the executor takes out of the mapping what the program does not know.
-        self._input_names: Final = tuple(arguments.feed)
-        self._inputs: Final = tuple(arguments.feed.values())
-        self._result: Sequence[Any] | None = None
+    arguments: RunArguments
+    names: Sequence[str]
+    inputs: Sequence[Any]
 
     def finish(self, result: Sequence[Any]) -> None:
         self._result = result
-        self._prediction.finish(self)
+        self.end(self)
 
     def fail(self, error: BaseException) -> None:
-        self._prediction.fail(error, self)
+        self._result = None
+        self.end(self, error)
 
     def facts(self) -> PredictionFacts:
-        names = self._input_names
-        return facts_of(CallValues(names, self._inputs), _text_inputs(names))
+        return facts_of(CallValues(self.names, self.inputs), _text_inputs(self.names))
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
-        result, names = self._result, self._input_names
-        outputs = None if result is None else CallValues(self._arguments.output_names(), result)
-        return ProgramReader(CallValues(names, self._inputs), outputs, _text_inputs(names)).span_attributes()
+        outputs = None if self._result is None else CallValues(self.arguments.output_names(), self._result)
+        return ProgramReader(CallValues(self.names, self.inputs), outputs, _text_inputs(self.names)).span_attributes()
 
 
 def _outputs(result: Sequence[Any]) -> CallValues:

@@ -101,10 +101,10 @@ class _Forward:
 
     def finish(self, result: Any) -> None:
         self._reader.result = result
-        self._prediction.finish(self._reader)
+        self._prediction.end(self._reader)
 
     def fail(self, error: BaseException) -> None:
-        self._prediction.fail(error, self._reader)
+        self._prediction.end(self._reader, error)
 
 
 def _is_prediction(model: Any) -> bool:

@@ -16,12 +16,12 @@ from opentelemetry.trace import Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.activity import ACTIVITY, PREDICT
-from paddle_otel.budgets import BudgetExceeded
+from paddle_otel.budgets import BUDGETS, BudgetExceeded
 from paddle_otel.budgets.spending import Spender
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.conventions import spans
-from paddle_otel.guard import attempt, guarded
+from paddle_otel.guard import attempt, guarded, report
 from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
@@ -32,6 +32,7 @@ from paddle_otel.operations.operation_budget import OperationBudget, count_read_
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_prediction_usage
+from paddle_otel.settings import PredictionSpans
 
 _NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 _NO_GPU: Final = (None, "cpu")
@@ -42,12 +43,6 @@ _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", d
 def inside_model_call() -> ContextVar[bool]:
     """Return the variable that is true while a call of a model goes on; calls of models inside it are part of it."""
     return _inside
-
-
-def _is_below_a_recorded_span() -> bool:
-    current = get_current()
-    # Outside of every request it is empty, and that is quickly seen.
-    return bool(current) and trace.get_current_span(current).is_recording()
 
 
 class PredictedModel:
@@ -211,26 +206,30 @@ class Predictions:
 
 
 class Prediction:
-    """One prediction; exactly one of :meth:`finish` and :meth:`fail` ends it.
+    """One prediction, ended once.
 
     Args:
         predictions: Where it goes.
         model: What predicts.
+        in_place: Returns the model with its device, where that takes long to find out: called only for a span, and
+            where somebody knows what a device is used for.
     """
 
-    __slots__ = ("_budget", "_is_activity", "_model", "_predictions", "_start_ns", "_use")
+    __slots__ = ("_budget", "_in_place", "_is_activity", "_model", "_predictions", "_start_ns", "_use")
 
-    def __init__(self, predictions: Predictions, model: PredictedModel) -> None:
+    def __init__(
+        self, predictions: Predictions, model: PredictedModel, in_place: Callable[[], PredictedModel] | None = None
+    ) -> None:
         self._predictions = predictions
         self._model = model
+        self._in_place = in_place
         self._use: Use | None = None
         self._budget = embeddings_budget(model, predictions.telemetry) if model.embeddings else None
         self._is_activity = ACTIVITY.is_watched and current_generation() is None
         if self._is_activity:
             ACTIVITY.begin(PREDICT)
-        # Inside a generation the GPU's use is the generation's.
-        if RESOURCE_USE.is_told and model.device not in _NO_GPU and current_generation() is None:
-            self._use = attempt("beginning the resource use of a prediction", RESOURCE_USE.begin, model.device)
+        if RESOURCE_USE.is_told:
+            self._begin_use()
         self._start_ns = time.perf_counter_ns()
 
     def refuse(self) -> Callable[[], BudgetExceeded] | None:
@@ -241,51 +240,82 @@ class Prediction:
         """
         refusal = None if self._budget is None else self._budget.refusal()
         if refusal is not None:
-            self._end(time.perf_counter_ns(), _NOTHING_READ, error_type(refusal()))
+            self.end(_NOTHING_READ, refusal())
         return refusal
 
-    def finish(self, reader: PredictionReader) -> None:
-        """End a prediction that returned.
+    def end(self, reader: PredictionReader, raised: BaseException | None = None) -> None:
+        """End the prediction.
 
         Args:
             reader: Reads what is known of it; may fail.
+            raised: What it raised, ``None`` where it returned; its class is recorded, its message is not.
         """
-        self._end(time.perf_counter_ns(), reader, None)
+        end_ns = time.perf_counter_ns()
+        error = None if raised is None else error_type(raised)
+        used = self._end_use() if self._is_activity or self._use is not None else None
+        # Error boundaries are written out here: where the program's own code has just filled the processor's caches,
+        # each call costs more than what most of them protect.
+        try:
+            facts = reader.facts()
+        except Exception as trouble:  # noqa: BLE001 - see above
+            report("reading a prediction", trouble)
+            facts = _NO_FACTS
+        elapsed_ns = end_ns - self._start_ns
+        predictions, seconds = self._predictions, elapsed_ns / 1e9
+        try:  # of its own: broken instruments cost metrics, not spans
+            predictions.metrics.record(self._model, facts, seconds, error)
+        except Exception as trouble:  # noqa: BLE001 - see above
+            report("recording the metrics of a prediction", trouble)
+        try:
+            settings, current = predictions.telemetry.settings, get_current()
+            is_long = elapsed_ns >= settings.prediction_span_minimum * 1e9
+            # Most predictions outside of requests are told by this alone: there the context is empty.
+            may_be_due = is_long or current or settings.prediction_spans == "always"
+            due = may_be_due and _is_span_due(settings.prediction_spans, current, is_long=is_long)
+            context = self._write_span(end_ns, facts, used, error, reader) if due else None
+            if BUDGETS.is_active and predictions.telemetry.has_budgets:
+                self._spend(facts.input_tokens, context)
+            if facts.input_tokens is not None:
+                self._tell_usage(facts.input_tokens, seconds, error, used, context)
+        except Exception as trouble:  # noqa: BLE001 - see above
+            report("recording a prediction", trouble)
 
-    def fail(self, error: BaseException, reader: PredictionReader) -> None:
-        """End a prediction that raised.
+    @guarded("beginning the resource use of a prediction")
+    def _begin_use(self) -> None:
+        device = self._located().device
+        # Inside a generation the GPU's use is the generation's.
+        if device not in _NO_GPU and current_generation() is None:
+            self._use = RESOURCE_USE.begin(device)
 
-        Args:
-            error: What it raised; its class is recorded, its message is not.
-            reader: Reads what is known all the same; may fail.
-        """
-        self._end(time.perf_counter_ns(), reader, error_type(error))
-
-    @guarded("recording a prediction")
-    def _end(self, end_ns: int, reader: PredictionReader, error: str | None) -> None:
+    @guarded("ending the resource use of a prediction")
+    def _end_use(self) -> Mapping[str, AttributeValue] | None:
         if self._is_activity:
             ACTIVITY.end(PREDICT)
-        used = _NO_ATTRIBUTES if self._use is None else self._end_use(self._use)
-        facts = attempt("reading a prediction", reader.facts) or _NO_FACTS
-        elapsed_ns = end_ns - self._start_ns
-        # In its own guard: broken instruments cost metrics, not spans.
-        record, seconds = self._predictions.metrics.record, elapsed_ns / 1e9
-        attempt("recording the metrics of a prediction", record, self._model, facts, seconds, error)
-        context = self._write_span(end_ns, facts, used, error, reader) if self._is_span_due(elapsed_ns) else None
-        if self._predictions.telemetry.has_budgets:
-            self._spend(facts.input_tokens, context)
-        if facts.input_tokens is not None:
-            emit_prediction_usage(
-                self._predictions.telemetry,
-                self._model.name,
-                embeddings=self._model.embeddings,
-                kind=self._model.labels[a.PADDLE_MODEL_KIND],
-                input_tokens=facts.input_tokens,
-                seconds=seconds,
-                error=error,
-                used=used,
-                context=context,
-            )
+        return None if self._use is None else self._use.end()
+
+    def _located(self) -> PredictedModel:
+        found = None if self._in_place is None else attempt("looking for the device of a prediction", self._in_place)
+        return found or self._model
+
+    def _tell_usage(
+        self,
+        tokens: int,
+        seconds: float,
+        error: str | None,
+        used: Mapping[str, AttributeValue] | None,
+        context: Context | None,
+    ) -> None:
+        emit_prediction_usage(
+            self._predictions.telemetry,
+            self._model.name,
+            embeddings=self._model.embeddings,
+            kind=self._model.labels[a.PADDLE_MODEL_KIND],
+            input_tokens=tokens,
+            seconds=seconds,
+            error=error,
+            used=used,
+            context=context,
+        )
 
     def _spend(self, tokens: int | None, context: Context | None) -> None:
         if self._budget is not None:
@@ -293,34 +323,21 @@ class Prediction:
         elif tokens is not None:
             count_read_tokens(current_identity(), self._model.name, tokens, self._predictions.telemetry, context)
 
-    @staticmethod
-    def _end_use(use: Use) -> Mapping[str, AttributeValue]:
-        return attempt("ending the resource use of a prediction", use.end) or _NO_ATTRIBUTES
-
-    def _is_span_due(self, elapsed_ns: int) -> bool:
-        settings = self._predictions.telemetry.settings
-        if settings.prediction_spans != "auto":
-            return settings.prediction_spans == "always"
-        if elapsed_ns < settings.prediction_span_minimum * 1e9 and not _is_below_a_recorded_span():
-            return False
-        # A generation that is made of predictions would have thousands of spans that nobody reads.
-        return current_generation() is None
-
     @guarded("writing the span of a prediction")
     def _write_span(
         self,
         end_ns: int,
         facts: PredictionFacts,
-        used: Mapping[str, AttributeValue],
+        used: Mapping[str, AttributeValue] | None,
         error: str | None,
         reader: PredictionReader,
     ) -> Context:
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
-            **self._model.attributes,
+            **self._located().attributes,
             **(attempt("describing a prediction", reader.span_attributes) or _NO_ATTRIBUTES),
-            **used,
+            **(used or _NO_ATTRIBUTES),
             **current_identity().attributes,
         }
         if facts.batch_size is not None:
@@ -336,3 +353,10 @@ class Prediction:
             span.set_status(Status(StatusCode.ERROR, error))
         span.end(start_unix_ns + (end_ns - self._start_ns))
         return trace.set_span_in_context(span)
+
+
+def _is_span_due(mode: PredictionSpans, current: Context, *, is_long: bool) -> bool:
+    if mode != "auto":
+        return mode == "always"
+    # A generation that is made of predictions would have thousands of spans that nobody reads.
+    return (is_long or trace.get_current_span(current).is_recording()) and current_generation() is None

@@ -11,12 +11,13 @@ Texts are remembered by hash only.
 """
 
 import threading
-import weakref
 from collections import OrderedDict
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, Final, NamedTuple
 
 from paddle_otel.forking import call_in_forked_child
+from paddle_otel.weak_identity import WeakIdentityMap
 
 MAXIMUM_TEXTS: Final = 4096
 """Chat-template results that are remembered until they are tokenized; the oldest are forgotten first."""
@@ -55,8 +56,8 @@ class PromptLedger:
     def _reset(self) -> None:
         self._lock = threading.Lock()
         self._templated: OrderedDict[int, None] = OrderedDict()
-        self._by_identity: dict[int, tuple[weakref.ref[Any], Prompt]] = {}
-        self._by_encoding: dict[int, tuple[weakref.ref[Any], Prompt]] = {}
+        self._by_identity: WeakIdentityMap[Prompt] = WeakIdentityMap(MAXIMUM_HELD)
+        self._by_encoding: WeakIdentityMap[Prompt] = WeakIdentityMap(MAXIMUM_HELD)
 
     def remember_templated_text(self, text: str) -> None:
         """Note that a chat template produced this text."""
@@ -107,30 +108,16 @@ class PromptLedger:
         """
         if ids is None:
             return None
-        found = self._by_identity.get(id(ids))
-        if found is not None and found[0]() is ids:
-            return found[1]
-        return self._of_encoding(ids)
+        return self._by_identity.get(ids) or self._of_encoding(ids)
 
     def _of_encoding(self, ids: Any) -> Prompt | None:
         # Only encodings that somebody still holds are here: those of the requests under way.
-        for reference, prompt in reversed(tuple(self._by_encoding.values())):
-            encoding = reference()
-            if encoding is not None and encoding.get("input_ids") is ids:
+        for encoding, prompt in self._by_encoding.newest_first():
+            if encoding.get("input_ids") is ids:
                 return prompt
         return None
 
 
-def _keep(entries: dict[int, tuple["weakref.ref[Any]", Prompt]], held: Any, prompt: Prompt) -> None:
-    key = id(held)
-
-    def forget(gone: "weakref.ref[Any]") -> None:
-        if key in entries and entries[key][0] is gone:  # the id may belong to a newer object by now
-            del entries[key]
-
-    try:
-        entries[key] = (weakref.ref(held, forget), prompt)
-    except TypeError:
-        return  # some types cannot be weakly referenced
-    if len(entries) > MAXIMUM_HELD:
-        entries.pop(next(iter(entries)), None)
+def _keep(prompts: WeakIdentityMap[Prompt], owner: object, prompt: Prompt) -> None:
+    with suppress(TypeError):  # some types cannot be weakly referenced
+        prompts.keep(owner, prompt)

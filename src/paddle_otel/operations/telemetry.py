@@ -30,6 +30,10 @@ class Telemetry:
         logger_provider: ``None`` for the global one.
         watches_only: Whether it is there for a monitor, of which the program's calls are to notice nothing: no budget
             applies then.
+
+    Attributes:
+        is_heard: Whether there is an SDK, as was seen before. Short operations look here before they ask
+            :meth:`is_idle`.
     """
 
     def __init__(  # noqa: PLR0913 - three providers, and how they are used
@@ -55,7 +59,7 @@ class Telemetry:
         watches_only: bool = False,
     ) -> None:
         """Begin to report; to another provider and with settings read anew when switched on again."""
-        self._is_heard = False
+        self.is_heard = False
         self._has_own_tracer_provider = tracer_provider is not None
         self.settings = settings
         self.watches_only = watches_only
@@ -79,11 +83,11 @@ class Telemetry:
 
     def is_idle(self) -> bool:
         """Tell whether nobody wants to know: there is no SDK (yet), no budget applies, nobody watches or counts."""
-        if self._is_heard or ACTIVITY.is_watched or self.has_budgets or self._is_followed:
+        if self.is_heard or ACTIVITY.is_watched or self.has_budgets or self._is_followed:
             return False
         # An SDK that is there stays there: the global providers can be set only once.
-        self._is_heard = self._has_sdk()
-        return not self._is_heard
+        self.is_heard = self._has_sdk()
+        return not self.is_heard
 
     def _has_sdk(self) -> bool:
         if isinstance(self.tracer, NoOpTracer) and isinstance(self.meters.meter, NoOpMeter):

@@ -77,7 +77,7 @@ def test_what_a_span_says(recorder: Recorder, steady: Clock) -> None:
     """Model, kind, device, what is the same for each and what is this one's; name, times, kind and status."""
     prediction = start(predictions_on(recorder, "always"))
     steady.now += 5 * MILLISECOND
-    prediction.finish(Read(PredictionFacts(batch_size=4, input_tokens=11)))
+    prediction.end(Read(PredictionFacts(batch_size=4, input_tokens=11)))
     span = recorder.span("predict net")
     assert dict(span.attributes or {}) == {
         **LABELS,
@@ -96,7 +96,7 @@ def test_what_a_span_says(recorder: Recorder, steady: Clock) -> None:
 
 def test_an_unknown_model(recorder: Recorder) -> None:
     """What is not known is ``unknown`` as a name and absent otherwise."""
-    start(predictions_on(recorder, "always"), PredictedModel(None, a.KIND_STATIC_PROGRAM)).finish(Read())
+    start(predictions_on(recorder, "always"), PredictedModel(None, a.KIND_STATIC_PROGRAM)).end(Read())
     assert dict(recorder.span("predict unknown").attributes or {}) == {
         "paddle.model.name": "unknown",
         "paddle.model.kind": "static_program",
@@ -107,7 +107,7 @@ def test_an_unknown_model(recorder: Recorder) -> None:
 @pytest.mark.parametrize(("name", "span_name"), [("bge", "embeddings bge"), (None, "embeddings")])
 def test_embeddings(recorder: Recorder, name: str | None, span_name: str) -> None:
     """A model that makes embeddings is named and described as the GenAI conventions do."""
-    start(predictions_on(recorder, "always"), PredictedModel(name, a.KIND_PRETRAINED_MODEL, embeddings=True)).finish(
+    start(predictions_on(recorder, "always"), PredictedModel(name, a.KIND_PRETRAINED_MODEL, embeddings=True)).end(
         Read()
     )
     found = dict(recorder.span(span_name).attributes or {})
@@ -132,7 +132,7 @@ def test_long_enough(recorder: Recorder, steady: Clock, elapsed_ns: int, minimum
     reader = Read()
     prediction = start(predictions_on(recorder, minimum=minimum))
     steady.now += elapsed_ns
-    prediction.finish(reader)
+    prediction.end(reader)
     assert (len(recorder.spans()), reader.described) == (spans, spans)
     assert recorder.point("paddle.prediction.duration").value == elapsed_ns / 1e9
 
@@ -142,7 +142,7 @@ def test_below_a_recorded_span(recorder: Recorder, steady: Clock, rule: Predicti
     """In a trace that is recorded a short one is a span too, below the current one, unless there are to be none."""
     assert steady.now
     with recorder.tracer_provider.get_tracer("user").start_as_current_span("request") as request:
-        start(predictions_on(recorder, rule)).finish(Read())
+        start(predictions_on(recorder, rule)).end(Read())
         assert trace.get_current_span() is request
     assert len(recorder.children(recorder.span("request"))) == spans
     assert len(recorder.spans("predict net")) == spans
@@ -153,7 +153,7 @@ def test_outside_a_trace(recorder: Recorder, steady: Clock, rule: PredictionSpan
     """A short one is no span, nor is a long one where there are to be none; each is one where all are to be."""
     prediction = start(predictions_on(recorder, rule))
     steady.now += elapsed_ns
-    prediction.finish(Read())
+    prediction.end(Read())
     assert len(recorder.spans()) == spans
 
 
@@ -163,7 +163,7 @@ def test_below_a_span_that_has_ended(recorder: Recorder, steady: Clock) -> None:
     ended = recorder.tracer_provider.get_tracer("user").start_span("request")
     ended.end()
     with trace.use_span(ended):
-        start(predictions_on(recorder)).finish(Read())
+        start(predictions_on(recorder)).end(Read())
     assert recorder.spans("predict net") == []
 
 
@@ -175,7 +175,7 @@ def test_below_a_span_that_is_not_sampled(steady: Clock, elapsed_ns: int) -> Non
     with trace.use_span(not_sampled):
         prediction = start(predictions_on(recorder))
         steady.now += elapsed_ns
-        prediction.finish(Read())
+        prediction.end(Read())
     assert recorder.spans() == []
     assert recorder.point("paddle.prediction.duration").count == 1
 
@@ -208,7 +208,7 @@ def test_a_sampler_sees_everything() -> None:
     """Samplers decide by what is given at the start of a span; all is known by then."""
     sampler = _Seeing()
     recorder = Recorder(sampler=sampler)
-    start(predictions_on(recorder, "always")).fail(ValueError(), Read(PredictionFacts(batch_size=2)))
+    start(predictions_on(recorder, "always")).end(Read(PredictionFacts(batch_size=2)), ValueError())
     (seen,) = sampler.seen
     assert (seen["name"], seen["error.type"], seen["paddle.batch_size"]) == ("predict net", "ValueError", 2)
 
@@ -216,7 +216,7 @@ def test_a_sampler_sees_everything() -> None:
 @pytest.mark.parametrize("error", [ValueError("/home/me/secret"), KeyboardInterrupt(), SystemExit(1)])
 def test_a_failure(recorder: Recorder, error: BaseException) -> None:
     """Status ERROR with the exception's class; its message is nowhere, and the exception is as it was."""
-    start(predictions_on(recorder, "always")).fail(error, Read(PredictionFacts(batch_size=2)))
+    start(predictions_on(recorder, "always")).end(Read(PredictionFacts(batch_size=2)), error)
     span, kind = recorder.span("predict net"), type(error).__name__
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, kind)
     assert (span.attributes or {})["error.type"] == kind
@@ -232,7 +232,7 @@ def test_inside_a_generation(recorder: Recorder, steady: Clock, rule: Prediction
     generation = Generations(telemetry_on(recorder)).start()
     prediction = start(predictions_on(recorder, rule))
     steady.now += 10**9
-    prediction.finish(Read())
+    prediction.end(Read())
     generation.finish(GenerationResponse)
     assert len(recorder.spans("predict net")) == spans
     assert recorder.point("paddle.prediction.duration").count == 1
@@ -252,7 +252,7 @@ def test_a_wall_clock_that_is_set_back(recorder: Recorder, monkeypatch: pytest.M
             return an_hour_ago
 
     monkeypatch.setattr(clock, "time", _SetBack)
-    prediction.finish(Read())
+    prediction.end(Read())
     span = recorder.span("predict net")
     assert span.start_time is not None
     assert span.end_time is not None
@@ -265,7 +265,7 @@ def test_a_wall_clock_that_is_set_back(recorder: Recorder, monkeypatch: pytest.M
 def test_settings_count_from_the_next_switching_on(recorder: Recorder) -> None:
     """Settings that are read anew count for the next prediction."""
     predictions = predictions_on(recorder, "never")
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     predictions.telemetry.use(recorder.tracer_provider, Settings(prediction_spans="always"))
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     assert len(recorder.spans("predict net")) == 1

@@ -73,7 +73,7 @@ def test_a_reader_without_facts(recorder: Recorder, predictions: Predictions, te
     telemetry_trouble.expected = True
     reader = Read()
     reader.facts = raising(BROKEN)
-    start(predictions).finish(reader)
+    start(predictions).end(reader)
     assert counted(recorder) == (1, 1, 0)
     assert "paddle.batch_size" not in (recorder.span("predict net").attributes or {})
     assert (recorder.span("predict net").attributes or {})["paddle.input.names"] == ("x",)
@@ -87,7 +87,7 @@ def test_a_reader_without_attributes(
     reader = Read()
     reader.span_attributes = raising(BROKEN)
     for _ in range(3):
-        start(predictions).finish(reader)
+        start(predictions).end(reader)
     assert counted(recorder) == (3, 3, 3)
     assert (recorder.spans()[0].attributes or {})["paddle.batch_size"] == 2
     assert len([record for record in caplog.records if record.name == "paddle_otel"]) == 1
@@ -98,8 +98,8 @@ def test_broken_instruments(recorder: Recorder, predictions: Predictions, teleme
     """Instruments that raise cost metrics, not spans."""
     telemetry_trouble.expected = True
     setattr(predictions.metrics, "record", raising(BROKEN))  # noqa: B010 - not assignable for pyright
-    start(predictions).finish(Read())
-    start(predictions).fail(ValueError(), Read())
+    start(predictions).end(Read())
+    start(predictions).end(Read(), ValueError())
     assert counted(recorder) == (2, 0, 0)
 
 
@@ -112,7 +112,7 @@ def test_a_broken_processor(
     processor = SpanProcessor()
     setattr(processor, hook, raising(BROKEN))
     recorder.tracer_provider.add_span_processor(processor)
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     assert counted(recorder)[1:] == (1, 1)
 
 
@@ -134,7 +134,7 @@ def test_what_a_prediction_uses(recorder: Recorder, predictions: Predictions, us
         return _Use(lambda: {"paddle.gpu.energy": 1.5})
 
     use.tell_by(begin)
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     assert (recorder.span("predict net").attributes or {})["paddle.gpu.energy"] == 1.5
     assert devices == ["gpu:0"]
 
@@ -147,7 +147,7 @@ def test_without_a_gpu_nobody_is_asked(
     use.tell_by(raising(AssertionError("asked")))
     prediction = predictions.start(PredictedModel("net", a.KIND_PREDICTOR, device=device))
     assert prediction is not None
-    prediction.finish(Read())
+    prediction.end(Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -155,7 +155,7 @@ def test_who_no_longer_knows_is_not_asked(recorder: Recorder, predictions: Predi
     """Nor does a prediction wait for an answer."""
     use.tell_by(raising(AssertionError("asked")))
     use.tell_by(None)
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -165,7 +165,7 @@ def test_inside_a_generation_it_uses_nothing_of_its_own(
     """Energy is not counted twice: inside a generation it is the generation's."""
     use.tell_by(raising(AssertionError("asked")))
     generation = Generations(telemetry_on(recorder)).start()
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     generation.finish(GenerationResponse)
     assert counted(recorder) == (1, 1, 1)
 
@@ -177,7 +177,7 @@ def test_a_use_that_cannot_be_told(
     """Hardware that cannot be read costs only what it would have told."""
     telemetry_trouble.expected = True
     use.tell_by(raising(BROKEN) if part == "begin" else lambda _: _Use(raising(BROKEN)))
-    start(predictions).finish(Read())
+    start(predictions).end(Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -186,9 +186,9 @@ def test_nothing_is_kept_alive(predictions: Predictions, error: ValueError | Non
     """When the call is over, nothing of it is held: not the reader with its tensors, not the exception."""
     reader, prediction = Read(), start(predictions)
     if error is None:
-        prediction.finish(reader)
+        prediction.end(reader)
     else:
-        prediction.fail(error, reader)
+        prediction.end(reader, error)
     gone = [weakref.ref(reader)]
     gc.disable()
     try:
@@ -203,5 +203,5 @@ def test_telemetry_that_is_interrupted(recorder: Recorder, predictions: Predicti
     reader = Read()
     reader.facts = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        start(predictions).finish(reader)
+        start(predictions).end(reader)
     assert counted(recorder) == (0, 0, 0)

@@ -66,7 +66,7 @@ def said(recorder: Recorder) -> dict[str, Any]:
 def test_what_was_read_is_billed(recorder: Recorder) -> None:
     """Exactly these attributes, in the trace of its span, which says who asked, too."""
     with identify(tenant="acme"):
-        start(predictions_on(recorder, prediction_spans="always"), BERT).finish(Read(12))
+        start(predictions_on(recorder, prediction_spans="always"), BERT).end(Read(12))
     assert said(recorder) == {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "paddlepaddle",
@@ -85,7 +85,7 @@ def test_what_was_read_is_billed(recorder: Recorder) -> None:
 
 def test_without_a_span_it_is_billed_all_the_same(recorder: Recorder) -> None:
     """Also a failed one."""
-    start(predictions_on(recorder, prediction_spans="never"), NET).fail(ValueError(), Read(3))
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(Read(3), ValueError())
     assert said(recorder) == {
         "gen_ai.provider.name": "paddlepaddle",
         "gen_ai.request.model": "net",
@@ -101,7 +101,7 @@ def test_without_a_number_nothing_is_billed(recorder: Recorder, monkeypatch: pyt
     """And nothing is asked or made for it."""
     monkeypatch.setattr(usage, "current_identity", raising(AssertionError("who asked was looked for")))
     monkeypatch.setattr(usage.uuid, "uuid4", raising(AssertionError("an event was made")))
-    start(predictions_on(recorder, prediction_spans="never"), NET).finish(Read(None))
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(Read(None))
     assert recorder.events("paddle.usage") == []
     assert recorder.points("paddle.tokens") == []
 
@@ -115,7 +115,7 @@ def test_broken_instruments_do_not_cost_the_record(
     prediction = start(predictions, NET)
     monkeypatch.setattr(predictions.metrics, "record", raising(RuntimeError("a bug")))
     monkeypatch.setattr(predictions.telemetry, "tracer", None)
-    prediction.finish(Read(3))
+    prediction.end(Read(3))
     assert said(recorder)["gen_ai.usage.input_tokens"] == 3
 
 
