@@ -15,7 +15,7 @@ import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, cast
 
 import wrapt
@@ -119,7 +119,9 @@ class _Applied:
         self._original = original
         self._was_own = name in vars(owner)
         self._active = True
-        self._wrapper = wrapper
+        # As a bound method: the interpreter calls that without leaving its loop, and an object not.
+        call = type(wrapper).__call__
+        self._wrapper = MethodType(call, wrapper) if isinstance(call, FunctionType) else wrapper
         kind = _PatchedCall if name == "__call__" else _PatchedFunction
         self._installed = kind(original, self._call, owner, name)
         setattr(owner, name, self._installed)

@@ -25,7 +25,7 @@ SITES = (
     "paddle_otel.pretrained.known_models.parameter_names",
     "paddle_otel.pretrained.known_models.parameter_facts",
     "paddle_otel.operations.prediction.Predictions.start",
-    "paddle_otel.operations.prediction.PredictionMetrics.record",
+    "paddle_otel.operations.prediction_metrics.PredictionMetrics.record",
 )
 
 

@@ -11,7 +11,8 @@ from conftest import Trouble
 from observed import raising
 from paddle_otel.conventions import attributes as a
 from paddle_otel.library_instrumentor import LibraryInstrumentor
-from paddle_otel.operations.prediction import PredictedModel, PredictionFacts, Predictions
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import Predictions
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.patching import Patch, PatchSet
 from patch_target import Target, target

@@ -14,7 +14,8 @@ from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.inference.program_inputs import facts_of
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
-from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
+from paddle_otel.operations.predicted_model import PredictionFacts
+from paddle_otel.operations.prediction import Prediction, inside_model_call
 
 
 class LayerCallWrapper(ObservedCallWrapper):

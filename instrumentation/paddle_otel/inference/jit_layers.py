@@ -9,7 +9,7 @@ from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.jit_static_models import NamedModel
 from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.operations.model_naming import ModelNaming
-from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.operations.predicted_model import PredictedModel
 from paddle_otel.weak_identity import WeakIdentityMap
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from paddle_otel.inference.predictor_config import PredictorOrigin
 from paddle_otel.operations.model_naming import ModelNaming
-from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.operations.predicted_model import PredictedModel
 
 
 class NamedModel:

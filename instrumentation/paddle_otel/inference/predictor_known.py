@@ -8,7 +8,7 @@ from paddle_otel.inference.predictor_config import PredictorOrigin, unseen_origi
 from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.program_values import HandleValues, ProgramValues, TensorValues
-from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.operations.predicted_model import PredictedModel
 from paddle_otel.weak_identity import WeakIdentityMap
 
 

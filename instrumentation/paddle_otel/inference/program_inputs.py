@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from paddle_otel.inference.program_values import ProgramValues
-from paddle_otel.operations.prediction import PredictionFacts
+from paddle_otel.operations.predicted_model import PredictionFacts
 
 TOKEN_IDS: Final = "input_ids"  # noqa: S105 - the name of an input
 ATTENTION_MASK: Final = "attention_mask"

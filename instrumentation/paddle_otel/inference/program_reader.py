@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.program_inputs import TextInputs, facts_of
 from paddle_otel.inference.program_values import ProgramValues
-from paddle_otel.operations.prediction import PredictionFacts
+from paddle_otel.operations.predicted_model import PredictionFacts
 
 
 class ProgramReader:

@@ -9,7 +9,7 @@ from paddle_otel.inference.predictor_config import PredictorOrigin
 from paddle_otel.inference.static_places import place_name
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.operations.model_naming import ModelNaming
-from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.operations.predicted_model import PredictedModel
 from paddle_otel.weak_identity import WeakIdentityMap
 
 # Operators that change parameters. A program whose gradients are made of basic operators is told by these.

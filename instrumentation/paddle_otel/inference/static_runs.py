@@ -16,7 +16,8 @@ from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
-from paddle_otel.operations.prediction import Prediction, PredictionFacts, inside_model_call
+from paddle_otel.operations.predicted_model import PredictionFacts
+from paddle_otel.operations.prediction import Prediction, inside_model_call
 
 # A program is fed the same names each time.
 _text_inputs = lru_cache(maxsize=256)(text_inputs)

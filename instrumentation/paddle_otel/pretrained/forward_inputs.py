@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
-from paddle_otel.operations.prediction import PredictionFacts
+from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prompts import PromptLedger
 from paddle_otel.operations.tensors import array_of, count_nonzero, is_on_host, shape_of
 

@@ -7,7 +7,7 @@ from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
 from paddle_otel.guard import attempt
-from paddle_otel.operations.prediction import PredictionFacts
+from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prompts import PromptLedger
 from paddle_otel.operations.tensors import shape_of
 from paddle_otel.pretrained.forward_inputs import forward_facts, leading_dimensions

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.operations.prediction import PredictedModel
+from paddle_otel.operations.predicted_model import PredictedModel
 from paddle_otel.pretrained.forward_inputs import parameter_names
 from paddle_otel.pretrained.model_facts import (
     ParameterFacts,

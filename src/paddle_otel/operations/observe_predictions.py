@@ -21,7 +21,8 @@ from paddle_otel.operations.observe_calls import Observer
 from paddle_otel.operations.observe_reporting import Reporting, reporting
 from paddle_otel.operations.observe_values import model_name, refuse_function, text, whole_number
 from paddle_otel.operations.operation_budget import count_read_tokens
-from paddle_otel.operations.prediction import PredictedModel, PredictionFacts, embeddings_budget
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import embeddings_budget
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.usage import emit_prediction_usage
 

@@ -7,7 +7,7 @@ from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from paddle_otel.operations.budget_loading import load_budgets
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.meters import SCOPE
-from paddle_otel.operations.prediction import PredictionMetrics
+from paddle_otel.operations.prediction_metrics import PredictionMetrics
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
 

@@ -8,27 +8,25 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.activity import ACTIVITY, PREDICT
 from paddle_otel.budgets import BUDGETS, BudgetExceeded
 from paddle_otel.budgets.spending import Spender
 from paddle_otel.conventions import attributes as a
-from paddle_otel.conventions import metrics as m
-from paddle_otel.conventions import spans
 from paddle_otel.guard import attempt, guarded, report
 from paddle_otel.identity import Identity, current_identity
 from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
-from paddle_otel.operations.generation_metrics import GenerationMetrics
-from paddle_otel.operations.meters import Meters
 from paddle_otel.operations.operation_budget import OperationBudget, count_read_tokens
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction_metrics import PredictionMetrics
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_prediction_usage
@@ -43,58 +41,6 @@ _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", d
 def inside_model_call() -> ContextVar[bool]:
     """Return the variable that is true while a call of a model goes on; calls of models inside it are part of it."""
     return _inside
-
-
-class PredictedModel:
-    """A model as its predictions report it; made once per model, not once per prediction.
-
-    Args:
-        name: What it was loaded as; ``None`` when nobody saw it being loaded.
-        kind: One of the ``KIND_*`` values of :mod:`paddle_otel.conventions.attributes`.
-        device: Where it runs, as Paddle writes it (``cpu``, ``gpu:0``), if known.
-        embeddings: Whether it is known to make embeddings.
-        attributes: More span attributes, the same for every prediction.
-    """
-
-    __slots__ = ("attributes", "device", "embeddings", "labels", "name", "span_name")
-
-    def __init__(
-        self,
-        name: str | None,
-        kind: str,
-        *,
-        device: str | None = None,
-        embeddings: bool = False,
-        attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES,
-    ) -> None:
-        self.name: Final = name
-        self.device: Final = device
-        self.embeddings: Final = embeddings
-        self.labels: Final = {a.PADDLE_MODEL_NAME: name or a.MODEL_UNKNOWN, a.PADDLE_MODEL_KIND: kind}
-        self.span_name: Final = (
-            spans.generation(a.OPERATION_EMBEDDINGS, name) if embeddings else spans.predict(name or a.MODEL_UNKNOWN)
-        )
-        found: dict[str, AttributeValue] = {**attributes, **self.labels}
-        if device:
-            found[a.PADDLE_DEVICE] = device
-        if embeddings:
-            found[a.GEN_AI_OPERATION_NAME] = a.OPERATION_EMBEDDINGS
-            found[a.GEN_AI_PROVIDER_NAME] = a.PROVIDER_PADDLEPADDLE
-            if name:
-                found[a.GEN_AI_REQUEST_MODEL] = name
-        self.attributes: Final[Mapping[str, AttributeValue]] = found
-
-
-class PredictionFacts(NamedTuple):
-    """What is known of every prediction; ``None`` is unknown.
-
-    Attributes:
-        batch_size: Rows it was given.
-        input_tokens: Tokens it was given, padding excluded.
-    """
-
-    batch_size: int | None = None
-    input_tokens: int | None = None
 
 
 _NO_FACTS: Final = PredictionFacts()
@@ -144,44 +90,6 @@ def embeddings_budget(
     if not telemetry.has_budgets:
         return None
     return OperationBudget(lambda: Spender(identity or current_identity(), model.name, None, 0), telemetry, None)
-
-
-class PredictionMetrics:
-    """The instruments of predictions.
-
-    Args:
-        meters: Where they are created.
-    """
-
-    def __init__(self, meters: Meters) -> None:
-        self._duration = meters.deferred_histogram(m.PREDICTION_DURATION)
-        self._batch_size = meters.deferred_histogram(m.PREDICTION_BATCH_SIZE)
-        self._generations = meters.shared(GenerationMetrics)
-
-    def record(
-        self,
-        model: PredictedModel,
-        facts: PredictionFacts,
-        seconds: float,
-        error: str | None,
-        identity: Identity | None = None,
-    ) -> None:
-        """Record a prediction that ended.
-
-        Args:
-            model: The model.
-            facts: What is known of it.
-            seconds: How long it took.
-            error: ``error.type`` of a failure, ``None`` for success.
-            identity: Who asked, where that is not who this code works for now.
-        """
-        self._duration.record(seconds, model.labels if error is None else {**model.labels, a.ERROR_TYPE: error})
-        if facts.batch_size is not None:
-            self._batch_size.record(facts.batch_size, model.labels)
-        if facts.input_tokens is not None:
-            self._generations.count_input(model.name, facts.input_tokens, identity)
-        if model.embeddings:
-            self._generations.record_embeddings(model.name, facts.input_tokens, seconds, error, identity)
 
 
 class Predictions:
@@ -272,11 +180,9 @@ class Prediction:
             # Most predictions outside of requests are told by this alone: there the context is empty.
             may_be_due = is_long or current or settings.prediction_spans == "always"
             due = may_be_due and _is_span_due(settings.prediction_spans, current, is_long=is_long)
-            context = self._write_span(end_ns, facts, used, error, reader) if due else None
-            if BUDGETS.is_active and predictions.telemetry.has_budgets:
-                self._spend(facts.input_tokens, context)
-            if facts.input_tokens is not None:
-                self._tell_usage(facts.input_tokens, seconds, error, used, context)
+            span = self._write_span(end_ns, facts, used, error, reader) if due else None
+            if facts.input_tokens is not None or BUDGETS.is_active:
+                self._account_for(facts.input_tokens, seconds, error, used, span)
         except Exception as trouble:  # noqa: BLE001 - see above
             report("recording a prediction", trouble)
 
@@ -297,25 +203,29 @@ class Prediction:
         found = None if self._in_place is None else attempt("looking for the device of a prediction", self._in_place)
         return found or self._model
 
-    def _tell_usage(
+    def _account_for(
         self,
-        tokens: int,
+        tokens: int | None,
         seconds: float,
         error: str | None,
         used: Mapping[str, AttributeValue] | None,
-        context: Context | None,
+        span: Span | None,
     ) -> None:
-        emit_prediction_usage(
-            self._predictions.telemetry,
-            self._model.name,
-            embeddings=self._model.embeddings,
-            kind=self._model.labels[a.PADDLE_MODEL_KIND],
-            input_tokens=tokens,
-            seconds=seconds,
-            error=error,
-            used=used,
-            context=context,
-        )
+        telemetry, context = self._predictions.telemetry, None if span is None else trace.set_span_in_context(span)
+        if telemetry.has_budgets:
+            self._spend(tokens, context)
+        if tokens is not None:
+            emit_prediction_usage(
+                telemetry,
+                self._model.name,
+                embeddings=self._model.embeddings,
+                kind=self._model.labels[a.PADDLE_MODEL_KIND],
+                input_tokens=tokens,
+                seconds=seconds,
+                error=error,
+                used=used,
+                context=context,
+            )
 
     def _spend(self, tokens: int | None, context: Context | None) -> None:
         if self._budget is not None:
@@ -331,7 +241,7 @@ class Prediction:
         used: Mapping[str, AttributeValue] | None,
         error: str | None,
         reader: PredictionReader,
-    ) -> Context:
+    ) -> Span:
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
@@ -352,7 +262,7 @@ class Prediction:
         if error is not None:
             span.set_status(Status(StatusCode.ERROR, error))
         span.end(start_unix_ns + (end_ns - self._start_ns))
-        return trace.set_span_in_context(span)
+        return span
 
 
 def _is_span_due(mode: PredictionSpans, current: Context, *, is_long: bool) -> bool:

@@ -27,7 +27,7 @@ from paddle_otel.operations import (
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.generation_metrics import GenerationMetrics
 from paddle_otel.operations.observe_steps import CountedGeneration, ToldSteps
-from paddle_otel.operations.prediction import PredictionMetrics
+from paddle_otel.operations.prediction_metrics import PredictionMetrics
 from recording import Recorder
 
 __all__ = ["globally", "no_sdk", "nothing_left_in_the_context"]

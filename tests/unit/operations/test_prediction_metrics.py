@@ -12,7 +12,8 @@ from forked import in_child
 from observed import INPUT, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
-from paddle_otel.operations.prediction import PredictedModel, Prediction, PredictionFacts, Predictions
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import Prediction, Predictions
 from paddle_otel.settings import Settings
 from recording import Recorder
 

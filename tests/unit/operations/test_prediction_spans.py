@@ -15,7 +15,8 @@ from observed import Generations, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations import clock
 from paddle_otel.operations.generation_facts import GenerationResponse
-from paddle_otel.operations.prediction import PredictedModel, Prediction, PredictionFacts, Predictions
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import Prediction, Predictions
 from paddle_otel.settings import PredictionSpans, Settings
 from recording import Recorder
 

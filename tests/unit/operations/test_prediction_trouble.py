@@ -13,7 +13,8 @@ from observed import Generations, raising, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations import prediction as prediction_module
 from paddle_otel.operations.generation_facts import GenerationResponse
-from paddle_otel.operations.prediction import PredictedModel, Prediction, PredictionFacts, Predictions
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import Prediction, Predictions
 from paddle_otel.operations.resource_use import ResourceUse
 from paddle_otel.settings import Settings
 from recording import Recorder
@@ -205,3 +206,33 @@ def test_telemetry_that_is_interrupted(recorder: Recorder, predictions: Predicti
     with pytest.raises(KeyboardInterrupt):
         start(predictions).end(reader)
     assert counted(recorder) == (0, 0, 0)
+
+
+def test_a_device_that_is_found_out_for_a_span(recorder: Recorder, predictions: Predictions) -> None:
+    """And for nothing else: looking for it may take as long as the prediction."""
+    asked: list[str] = []
+
+    def in_place() -> PredictedModel:
+        asked.append("device")
+        return PredictedModel("net", a.KIND_JIT_LAYER, device="gpu:1")
+
+    never = Predictions(telemetry_on(recorder, Settings(prediction_spans="never")))
+    anywhere = PredictedModel("net", a.KIND_JIT_LAYER)
+    Prediction(never, anywhere, in_place).end(Read())
+    assert asked == []
+    Prediction(predictions, anywhere, in_place).end(Read())
+    assert asked == ["device"]
+    assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:1"
+    assert counted(recorder) == (1, 2, 2)
+
+
+def test_a_device_that_cannot_be_found_out(
+    recorder: Recorder, predictions: Predictions, use: ResourceUse, telemetry_trouble: Trouble
+) -> None:
+    """It is absent, and nobody is asked what it is used for."""
+    telemetry_trouble.expected = True
+    use.tell_by(raising(BROKEN))
+    Prediction(predictions, PredictedModel("net", a.KIND_JIT_LAYER), raising(BROKEN)).end(Read())
+    assert counted(recorder) == (1, 1, 1)
+    assert "paddle.device" not in (recorder.span("predict net").attributes or {})
+    assert {line.partition(":")[0] for line in telemetry_trouble.sites} == {"looking for the device of a prediction"}

@@ -11,7 +11,8 @@ from observed import SCOPE, raising
 from paddle_otel.conventions import attributes as a
 from paddle_otel.identity import identify
 from paddle_otel.operations import observe_prediction, usage
-from paddle_otel.operations.prediction import PredictedModel, Prediction, PredictionFacts, Predictions
+from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.prediction import Prediction, Predictions
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
 from recording import Recorder

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paddle_otel.operations.prediction import PredictionFacts
+from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prompts import PromptLedger
 from paddle_otel.pretrained.forward_inputs import forward_facts, leading_dimensions, named_inputs, parameter_names
 from paddle_otel.pretrained.model_facts import makes_embeddings
