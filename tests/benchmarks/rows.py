@@ -73,7 +73,9 @@ def row(
     )
 
 
-def extra_costs(plain: Callable[[], object], others: Mapping[str, Callable[[], object]]) -> dict[str, Cost]:
+def extra_costs(
+    plain: Callable[[], object], others: Mapping[str, Callable[[], object]], calls: int = CALLS_PER_ROUND
+) -> dict[str, Cost]:
     """Time functions in turns and return what each costs more than the plain one.
 
     In turns, so that a noisy machine disturbs all alike; each round's difference is to that round's plain function.
@@ -81,26 +83,27 @@ def extra_costs(plain: Callable[[], object], others: Mapping[str, Callable[[], o
     Args:
         plain: The call without anything around it.
         others: The same call, observed in different ways.
+        calls: How often each is called in a round.
     """
     for function in (plain, *others.values()):
-        _seconds_per_call(function)  # warm
+        _seconds_per_call(function, calls)  # warm
     differences: dict[str, list[float]] = {name: [] for name in others}
     for _ in range(ROUNDS):
-        bare = _seconds_per_call(plain)
+        bare = _seconds_per_call(plain, calls)
         for name, function in others.items():
-            differences[name].append((_seconds_per_call(function) - bare) * MICROSECONDS)
+            differences[name].append((_seconds_per_call(function, calls) - bare) * MICROSECONDS)
     return {
         name: Cost(statistics.median(values), statistics.quantiles(values, n=20)[-1])
         for name, values in differences.items()
     }
 
 
-def _seconds_per_call(function: Callable[[], object]) -> float:
+def _seconds_per_call(function: Callable[[], object], calls: int) -> float:
     gc.collect()
     before = time.perf_counter()
-    for _ in range(CALLS_PER_ROUND):
+    for _ in range(calls):
         function()
-    return (time.perf_counter() - before) / CALLS_PER_ROUND
+    return (time.perf_counter() - before) / calls
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -22,10 +22,17 @@ class Configured:
 
     Args:
         settings: As read from the environment.
+
+    Attributes:
+        headers: Where fields are in the headers of a request.
+        header_names: Their names, by what they are as bytes.
+        baggage: Where fields are in W3C baggage.
+        tenants: What metrics call tenants.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.headers: Final = _sources("IDENTITY_HEADERS", settings.identity_headers, any_case=True)
+        self.header_names: Final = {name.encode("latin-1", "replace"): name for _, name in self.headers}
         self.baggage: Final = _sources("IDENTITY_BAGGAGE", settings.identity_baggage)
         self.tenants: Final = MetricTenants(settings.metric_tenants, settings.metric_tenants_maximum)
 

@@ -20,19 +20,23 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
     """
     found: dict[str, str] = {}
     for field, name in configured().headers:
-        if field not in found and (value := _one(values_of(name))):
+        if field in found:
+            continue
+        values = values_of(name)
+        if not values:
+            continue
+        only = values[0] if isinstance(values, list) and len(values) == 1 else None
+        # Nearly always there is one, and it needs no second look.
+        value = only if isinstance(only, str) and only.isascii() else _one(values)
+        if value:
             found[field] = value
     return Identity(**found) if found else NOBODY
 
 
-def _one(values: Iterable[str] | str | None) -> str | None:
+def _one(values: Iterable[str] | str) -> str:
     """Return one value of several as HTTP and WSGI servers do, so that a client cannot add a second one that wins."""
-    if not values:
-        return None
     if isinstance(values, str):
         values = (values,)
-    if isinstance(values, list) and len(values) == 1 and _is_text(values[0]):  # as nearly always
-        return _as_written(values[0])
     texts = [value for value in values if _is_text(value)]
     return _as_written(_ALL_ALIKE.join(texts))
 

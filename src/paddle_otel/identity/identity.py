@@ -1,6 +1,5 @@
 """The identity of whoever asked for something."""
 
-from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -34,10 +33,17 @@ class Identity:
         self.session = None if session is None else known_id(session)
         self.user = None if user is None else known_id(user)
         self.tenant = None if tenant is None else known_id(tenant)
+        self._attributes: MappingProxyType[str, AttributeValue] | None = None
 
-    @cached_property
+    @property
     def attributes(self) -> "MappingProxyType[str, AttributeValue]":
         """What is known, as attributes of spans and events."""
+        # Not a cached_property, which takes a lock up to Python 3.11: two threads may make the same twice.
+        if self._attributes is None:
+            self._attributes = self._made_attributes()
+        return self._attributes
+
+    def _made_attributes(self) -> "MappingProxyType[str, AttributeValue]":
         # One after the other: it is asked for at each request, and a loop costs three times as much.
         found: dict[str, AttributeValue] = {}
         if self.request is not None:

@@ -18,6 +18,7 @@ from opentelemetry import context as otel_context
 from opentelemetry.trace import Span
 
 from paddle_otel.guard import guarded
+from paddle_otel.identity.configured import configured
 from paddle_otel.identity.current import with_claimed_identity
 from paddle_otel.identity.headers import identity_in_headers
 from paddle_otel.identity.identity import Identity
@@ -32,12 +33,12 @@ def asgi_request_hook(span: Span, scope: Mapping[str, Any]) -> None:
         scope: The request's.
     """
     headers: Iterable[tuple[bytes, bytes]] = scope.get("headers") or ()
-
-    def values_of(name: str) -> list[str]:
-        wanted = name.lower().encode("latin-1", "replace")
-        return [value.decode("latin-1") for key, value in headers if key.lower() == wanted]
-
-    _hold(span, identity_in_headers(values_of))
+    names, values = configured().header_names, dict[str, list[str]]()
+    for key, value in headers:  # gone through once for all names: a browser sends thirty
+        name = names.get(key.lower())
+        if name is not None:
+            values.setdefault(name, []).append(value.decode("latin-1"))
+    _hold(span, identity_in_headers(values.get))
 
 
 @guarded("reading who asks from a WSGI request")
