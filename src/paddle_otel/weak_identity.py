@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final, Generic, TypeVar
 
 _V = TypeVar("_V")
@@ -14,7 +15,7 @@ class WeakIdentityMap(Generic[_V]):
     content), and makes a reference for each look. Any thread may call any method.
 
     Args:
-        most: How many values are kept at most; the oldest is forgotten for one more. ``None`` for no limit.
+        most: About how many values are kept at most; the oldest is forgotten for one more. ``None`` for no limit.
     """
 
     def __init__(self, most: int | None = None) -> None:
@@ -53,7 +54,9 @@ class WeakIdentityMap(Generic[_V]):
 
         entries[key] = (weakref.ref(owner, forget), value)
         if self._most is not None and len(entries) > self._most:
-            entries.pop(next(iter(entries)), None)
+            # Where another thread changes them between the two steps, there is one more until the next time.
+            with suppress(RuntimeError, StopIteration):
+                entries.pop(next(iter(entries)), None)
         return value
 
     def drop(self, owner: object) -> None:
@@ -62,7 +65,7 @@ class WeakIdentityMap(Generic[_V]):
 
     def newest_first(self) -> Iterator[tuple[Any, _V]]:
         """Go through the objects that are still there, and their values."""
-        for reference, value in reversed(tuple(self._entries.values())):
+        for reference, value in reversed(self._entries.copy().values()):
             owner = reference()
             if owner is not None:
                 yield owner, value

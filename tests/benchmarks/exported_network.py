@@ -1,12 +1,18 @@
 """A small network as an exported program, and the three ways to run it."""
 
 import importlib
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import wrapt
+
+# As in paddle_otel.patching.
+_FunctionWrapper: Any = wrapt.FunctionWrapper
 
 WIDTH: Final = 16
 ROWS: Final = 4
@@ -21,11 +27,13 @@ class Way:
         title: What it is called.
         observed: The call as a program writes it.
         plain: The same call, past every patch.
+        timed: The same, behind the least that any wrapper must be: it reads the clock before and after.
     """
 
     title: str
     observed: Callable[[], Any]
     plain: Callable[[], Any]
+    timed: Callable[[], Any]
 
 
 def export(folder: Path) -> Path:
@@ -50,8 +58,13 @@ def predictor_way(path: Path) -> Way:
     predictor.get_input_handle("x").copy_from_cpu(_input())
     original = inference.Predictor.__dict__["run"]
     plain_run = getattr(original, "__wrapped__", original)
-    # Looking it up is part of the call, and a program's own function is around both.
-    return Way("Predictor.run", lambda: predictor.run(), lambda: plain_run(predictor))  # noqa: PLW0108
+    timed_run = _timed(plain_run)
+    return Way(
+        "Predictor.run",
+        lambda: predictor.run(),  # noqa: PLW0108 - looking it up is part of the call
+        lambda: plain_run(predictor),
+        lambda: timed_run(predictor),
+    )
 
 
 def layer_way(path: Path) -> Way:
@@ -60,7 +73,8 @@ def layer_way(path: Path) -> Way:
     layer, value = paddle.jit.load(str(path)), paddle.to_tensor(_input())
     layer.eval()
     plain_call = paddle.nn.Layer.__call__
-    return Way("jit layer", lambda: layer(value), lambda: plain_call(layer, value))
+    timed_call = _timed(plain_call)
+    return Way("jit layer", lambda: layer(value), lambda: plain_call(layer, value), lambda: timed_call(layer, value))
 
 
 def executor_way(path: Path) -> Way:
@@ -71,11 +85,25 @@ def executor_way(path: Path) -> Way:
     program, _, fetches = paddle.static.load_inference_model(str(path), executor)
     original = paddle.static.Executor.__dict__["run"]
     plain_run, feed = getattr(original, "__wrapped__", original), {"x": _input()}
+    timed_run = _timed(plain_run)
     return Way(
         "Executor.run",
         lambda: executor.run(program, feed=feed, fetch_list=fetches),
         lambda: plain_run(executor, program, feed=feed, fetch_list=fetches),
+        lambda: timed_run(executor, program, feed=feed, fetch_list=fetches),
     )
+
+
+def _timed(function: Any) -> Any:
+    durations: deque[int] = deque(maxlen=1000)
+
+    def wrapper(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        began = time.perf_counter_ns()
+        result = wrapped(*args, **kwargs)
+        durations.append(time.perf_counter_ns() - began)
+        return result
+
+    return _FunctionWrapper(function, wrapper)
 
 
 def _input() -> Any:

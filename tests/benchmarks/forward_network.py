@@ -1,16 +1,15 @@
 """A pretrained model that computes nothing, called as ``model(**inputs)``."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
-
-from exported_network import Way
 
 from paddle_otel.operations.prediction import inside_model_call
 from stacks import STACKS
 
 
-def forward_ways() -> list[tuple[str, float | None, Way]]:
-    """Return title, goal and ways: a call inside another model's call, an outermost one, one in training."""
+def forward_ways() -> list[tuple[str, float, Callable[[], Any], Callable[[], Any]]]:
+    """Return title, goal, observed and plain call: of one inside another model's call, and of an outermost one."""
     paddle: Any = importlib.import_module("paddle")
     stack = STACKS["formers"]
     library: Any = stack.module("transformers.model_utils")
@@ -41,6 +40,6 @@ def forward_ways() -> list[tuple[str, float | None, Way]]:
         return plain_call(model, input_ids=ids, attention_mask=ids)
 
     return [
-        ("a call inside another model's call", 5, Way("inner", lambda: inner(observed), lambda: inner(plain))),
-        ("an outermost call, no span due", 50, Way("outermost", observed, plain)),
+        ("a call inside another model's call", 5, lambda: inner(observed), lambda: inner(plain)),
+        ("an outermost call, no span due", 50, observed, plain),
     ]

@@ -8,10 +8,9 @@ from opentelemetry.util.types import AttributeValue
 from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.predictor_config import PredictorOrigin
 from paddle_otel.inference.program_inputs import TOKEN_IDS, input_tokens, text_inputs
-from paddle_otel.inference.program_values import ProgramValues
+from paddle_otel.inference.program_values import ROWS_AND_COLUMNS, ProgramValues
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 
-_ROWS_AND_COLUMNS: Final = 2
 _NEW_TOKENS: Final = ("max_new_tokens", "max_dec_len")
 
 # How many new tokens: one of these beside token ids makes a program one that generates.
@@ -144,7 +143,7 @@ class ExportedGeneration:
 
 
 def _is_ids(values: ProgramValues, index: int) -> bool:
-    return len(values.shape(index)) == _ROWS_AND_COLUMNS and values.is_integer(index)
+    return len(values.shape(index)) == ROWS_AND_COLUMNS and values.is_integer(index)
 
 
 def _new_tokens_asked_for(inputs: ProgramValues) -> int | None:

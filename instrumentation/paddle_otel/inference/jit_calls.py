@@ -10,8 +10,8 @@ from paddle_otel.decorators.generators import Refused
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers, current_device
-from paddle_otel.inference.jit_static_values import CallValues
-from paddle_otel.inference.program_inputs import facts_of
+from paddle_otel.inference.jit_static_values import CallValues, rows_among
+from paddle_otel.inference.program_inputs import facts_of, rows_alone
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.predicted_model import PredictionFacts
@@ -69,6 +69,8 @@ class _ObservedCall(Prediction):
         self.end(self, error)
 
     def facts(self) -> PredictionFacts:
+        if self.layer.text is None:
+            return rows_alone(rows_among(self.inputs))
         return facts_of(CallValues(self.layer.input_names, self.inputs), self.layer.text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:

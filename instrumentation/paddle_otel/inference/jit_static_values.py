@@ -1,9 +1,9 @@
 """The inputs or outputs of one call of a layer or an executor, read without copying from a device."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from paddle_otel.inference.program_values import ProgramValues
+from paddle_otel.inference.program_values import ROWS_AND_COLUMNS, ProgramValues
 
 _INTEGER_ENDINGS: Final = ("int32", "int64")
 
@@ -26,14 +26,11 @@ class CallValues(ProgramValues):
 
     def shape(self, index: int) -> Sequence[int]:
         """Return a shape; empty for a number, for what has no shape, and for rows of different lengths."""
-        value = self._values[index]
-        shape: Any = getattr(value, "shape", ())
-        if not callable(shape):
-            return shape
-        # The plain tensor of executors. With rows of different lengths one after the other, its first dimension is
-        # not their number.
-        lengths = getattr(value, "lod", None)
-        return () if lengths is not None and lengths() else cast("Sequence[int]", shape())
+        return _shape(self._values[index])
+
+    def rows(self) -> int | None:
+        """Return the leading dimension of the first value that has two dimensions or more, ``None`` for no such."""
+        return rows_among(self._values)
 
     def is_integer(self, index: int) -> bool:
         """Tell whether a value holds integers."""
@@ -50,3 +47,22 @@ class CallValues(ProgramValues):
         if place is not None:
             return value.numpy() if place.is_cpu_place() else None
         return value if hasattr(value, "__array_interface__") else None
+
+
+def rows_among(values: Iterable[Any]) -> int | None:
+    """Return the rows of values as a caller passes them, as :meth:`CallValues.rows` does."""
+    for value in values:
+        shape = _shape(value)
+        if len(shape) >= ROWS_AND_COLUMNS:
+            return int(shape[0])
+    return None
+
+
+def _shape(value: Any) -> Sequence[int]:
+    shape: Any = getattr(value, "shape", ())
+    if not callable(shape):
+        return shape
+    # The plain tensor of executors. With rows of different lengths one after the other, its first dimension is not
+    # their number.
+    lengths = getattr(value, "lod", None)
+    return () if lengths is not None and lengths() else cast("Sequence[int]", shape())

@@ -67,8 +67,8 @@ class KnownPredictor:
         return TensorValues(self._outputs.names, result) if held is None else held
 
     def finished(self, values: PredictorValues, result: object) -> ProgramReader:
-        """Return what reads a run that returned."""
-        return values.reader or ProgramReader(values.inputs, self.outputs(values, result), self._text)
+        """Return what reads a run that returned its outputs."""
+        return ProgramReader(values.inputs, self.outputs(values, result), self._text)
 
     def failed(self, values: PredictorValues) -> ProgramReader:
         """Return what reads a run that raised; the outputs are still those of an earlier run."""

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from paddle_otel.inference.program_values import ProgramValues
+from paddle_otel.inference.program_values import ROWS_AND_COLUMNS, ProgramValues
 from paddle_otel.operations.predicted_model import PredictionFacts
 
 TOKEN_IDS: Final = "input_ids"  # noqa: S105 - the name of an input
 ATTENTION_MASK: Final = "attention_mask"
 
-_rows_alone = lru_cache(maxsize=256)(PredictionFacts)
+rows_alone = lru_cache(maxsize=256)(PredictionFacts)
+"""Returns the facts of a run of which the rows are all that is known."""
 
-_ROWS_AND_COLUMNS: Final = 2
 _INTEGER_KINDS: Final = "iub"
 
 
@@ -50,7 +50,7 @@ def facts_of(inputs: ProgramValues, text: TextInputs | None) -> PredictionFacts:
         text: Where its text is.
     """
     rows = inputs.rows()
-    return _rows_alone(rows) if text is None else PredictionFacts(rows, input_tokens(inputs, text))
+    return rows_alone(rows) if text is None else PredictionFacts(rows, input_tokens(inputs, text))
 
 
 def input_tokens(inputs: ProgramValues, text: TextInputs | None) -> int | None:
@@ -67,7 +67,7 @@ def input_tokens(inputs: ProgramValues, text: TextInputs | None) -> int | None:
     if text is None or not inputs.names:
         return None
     shape = inputs.shape(text.mask)
-    if len(shape) != _ROWS_AND_COLUMNS or list(shape) != list(inputs.shape(text.ids)):
+    if len(shape) != ROWS_AND_COLUMNS or list(shape) != list(inputs.shape(text.ids)):
         return None
     mask = inputs.array(text.mask)
     if mask is None or mask.dtype.kind not in _INTEGER_KINDS:

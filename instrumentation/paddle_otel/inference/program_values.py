@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 _INTEGER_ENDINGS: Final = ("int32", "int64")
-_ROWS_AND_COLUMNS: Final = 2
+ROWS_AND_COLUMNS: Final = 2
+"""Dimensions from which on the first one tells rows."""
 
 
 class ProgramValues(ABC):
@@ -36,7 +37,7 @@ class ProgramValues(ABC):
         """
         for index in range(self.count):
             shape = self.shape(index)
-            if len(shape) >= _ROWS_AND_COLUMNS:
+            if len(shape) >= ROWS_AND_COLUMNS:
                 return int(shape[0])
         return None
 
@@ -78,7 +79,7 @@ class HandleValues(ProgramValues):
         """Return the rows of what is in the predictor now, found with as few calls as can be."""
         for index, handle in enumerate(self._handles):
             shape = (self._handle(index) if handle is None else handle).shape()
-            if len(shape) >= _ROWS_AND_COLUMNS:
+            if len(shape) >= ROWS_AND_COLUMNS:
                 return int(shape[0])
         return None
 

@@ -10,8 +10,8 @@ from paddle_otel.decorators.generators import Refused
 from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
-from paddle_otel.inference.jit_static_values import CallValues
-from paddle_otel.inference.program_inputs import facts_of, text_inputs
+from paddle_otel.inference.jit_static_values import CallValues, rows_among
+from paddle_otel.inference.program_inputs import facts_of, rows_alone, text_inputs
 from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
@@ -79,7 +79,10 @@ class _ObservedRun(Prediction):
         self.end(self, error)
 
     def facts(self) -> PredictionFacts:
-        return facts_of(CallValues(self.names, self.inputs), _text_inputs(self.names))
+        text = _text_inputs(self.names)
+        if text is None:
+            return rows_alone(rows_among(self.inputs))
+        return facts_of(CallValues(self.names, self.inputs), text)
 
     def span_attributes(self) -> Mapping[str, AttributeValue]:
         outputs = None if self._result is None else CallValues(self.arguments.output_names(), self._result)

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from paddle_otel.decorators.generators import NOBODY, Observation, Refused, begun, name_after
+from paddle_otel.decorators.generators import NOBODY, Refused, begun, name_after
+from paddle_otel.decorators.observation import Observation, fit_for_collection
+from paddle_otel.garbage_collection import watch_collections
 
 
 def observed_async_generator(
@@ -20,6 +22,7 @@ def observed_async_generator(
         start: Starts the observation; called when the first value is asked for. ``None`` means unobserved, refused that
             the caller gets an exception in place of the first value.
     """
+    watch_collections()
     outer = _observed(generator, start)
     name_after(generator, outer)
     return outer
@@ -52,6 +55,7 @@ async def _observed(
             del sent
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
+            observation = fit_for_collection(observation)  # where no event loop closes it
             resume = partial(generator.athrow, error)
 
 

@@ -13,7 +13,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 import wrapt
 
 from paddle_otel.decorators.async_generators import observed_async_generator
-from paddle_otel.decorators.generators import Observation, Refused, begun, name_after, observed_generator
+from paddle_otel.decorators.generators import Refused, begun, name_after, observed_generator
+from paddle_otel.decorators.observation import Observation, fit_for_collection
+from paddle_otel.garbage_collection import watch_collections
 from paddle_otel.guard import guard
 
 # wrapt's generic parameters cannot express "whatever is being wrapped"; wrapt before 2.0 has none at all.
@@ -79,21 +81,27 @@ class Decorator(ABC):
         coroutine = wrapped(*args, **kwargs)
         if not self.is_wanted():
             return coroutine
-        outer = self._awaited(coroutine)
+        watch_collections()
+        never_begun: list[weakref.finalize[..., Any]] = []
+        outer = self._awaited(coroutine, never_begun)
         name_after(coroutine, outer)
         with guard("watching a decorated coroutine"):
             # One that never began leaves the other one behind, which would warn that nobody awaited it.
-            weakref.finalize(outer, coroutine.close).atexit = False
+            never_begun.append(weakref.finalize(outer, coroutine.close))
+            never_begun[0].atexit = False
         return outer
 
-    async def _awaited(self, coroutine: Coroutine[Any, Any, _R]) -> _R:
+    async def _awaited(self, coroutine: Coroutine[Any, Any, _R], never_begun: "list[weakref.finalize[..., Any]]") -> _R:
         observation = begun(self.start(streams=False))
+        for finalizer in never_begun:
+            finalizer.detach()  # it would keep what both wait for, and so both, for as long as nobody ends them
         if observation is None:
             return await coroutine
         observation.enter()
         try:
             result = await coroutine
         except BaseException as error:
+            observation = fit_for_collection(observation)
             observation.leave()
             end(observation, error)
             raise

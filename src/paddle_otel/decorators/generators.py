@@ -1,46 +1,14 @@
 """A generator that is observed from its first value to its end, close or abandonment."""
 
-import weakref
 from collections.abc import Callable, Generator
-from contextvars import copy_context
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
+from paddle_otel.decorators.observation import Observation, ObservationInCopy
+from paddle_otel.garbage_collection import must_set_no_variable, watch_collections
 from paddle_otel.guard import attempt, guard
 
 _Started = TypeVar("_Started")
-
-
-class Observation(Protocol):
-    """What observes a generator. What it raises reaches nobody."""
-
-    def enter(self) -> None:
-        """The generator goes on, in this thread or task."""
-        ...
-
-    def leave(self) -> None:
-        """It has given a value, or ended."""
-        ...
-
-    def gave(self, value: Any) -> bool | None:
-        """It has given this value; called after :meth:`leave`.
-
-        Returns:
-            Whether it is to end behind this value.
-        """
-        ...
-
-    def finished(self) -> None:
-        """It came to its end."""
-        ...
-
-    def closed(self) -> None:
-        """The program closed it, or let go of it."""
-        ...
-
-    def failed(self, error: BaseException) -> None:
-        """It raised."""
-        ...
 
 
 class Refused(NamedTuple):
@@ -77,6 +45,7 @@ def observed_generator(
         start: Starts the observation; called when the first value is asked for. ``None`` means unobserved, refused that
             the caller gets an exception in place of the first value.
     """
+    watch_collections()
     outer = _observed(generator, start)
     name_after(generator, outer)
     return outer
@@ -94,8 +63,6 @@ def _observed(
 ) -> Generator[Any, Any, Any]:
     # Unobserved too it goes through here: ``yield from`` closes a generator in which GeneratorExit is to be raised.
     observation = begun(attempt("starting to observe a generator", start)) or NOBODY
-    held = _Held()
-    held_by_more_than_garbage = weakref.ref(held)
     closing = ends_here = False
     resume = partial(generator.send, None)
     while True:
@@ -124,9 +91,11 @@ def _observed(
             del sent  # nothing of the program's is kept
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
-            if closing and held_by_more_than_garbage() is None:
-                observation = _Collected(observation)
             resume = partial(generator.throw, error)
+            if must_set_no_variable():
+                # What it cleans up is to find its own operation, not the one that garbage is collected in.
+                observation = ObservationInCopy(observation)
+                resume = partial(observation.run, resume)
 
 
 def _closed(generator: Generator[Any, Any, Any]) -> Any:
@@ -144,42 +113,6 @@ def _end(observation: Observation, error: BaseException | None, *, closing: bool
             observation.finished()
         else:
             observation.failed(error)
-
-
-class _Held:
-    """Something that only the frame of a generator holds.
-
-    Garbage collection clears the references to what it is about to free before it ends the generators among that.
-    """
-
-    __slots__ = ("__weakref__",)
-
-
-class _Collected:
-    """Observes the end of a generator that garbage collection closes, in whatever is done there just then.
-
-    Up to Python 3.11 that may be the setting of a context variable, and who sets one inside of that breaks the context
-    of the program: values are gone, or the interpreter crashes. So nothing is entered, and what observes ends in a copy
-    of that context.
-    """
-
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
-
-    def enter(self) -> None: ...
-
-    def leave(self) -> None: ...
-
-    def gave(self, value: Any) -> None: ...
-
-    def finished(self) -> None:
-        copy_context().run(self._observation.finished)
-
-    def closed(self) -> None:
-        copy_context().run(self._observation.closed)
-
-    def failed(self, error: BaseException) -> None:
-        copy_context().run(self._observation.failed, error)
 
 
 class _Nobody:

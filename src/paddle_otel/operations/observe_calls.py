@@ -5,7 +5,8 @@ from types import TracebackType
 from typing import Final, Generic, Protocol, TypeVar
 
 from paddle_otel.decorators.functions import Decorator, end
-from paddle_otel.decorators.generators import Observation, Refused, begun
+from paddle_otel.decorators.generators import Refused, begun
+from paddle_otel.decorators.observation import Observation
 from paddle_otel.guard import attempt
 from paddle_otel.operations.observe_reporting import reporting
 from paddle_otel.operations.observe_values import misuse

@@ -119,8 +119,8 @@ class Prediction:
     Args:
         predictions: Where it goes.
         model: What predicts.
-        in_place: Returns the model with its device, where that takes long to find out: called only for a span, and
-            where somebody knows what a device is used for.
+        in_place: Returns the model with its device, where that takes long to find out: called at once where somebody
+            knows what a device is used for, otherwise at the end and only for a span.
     """
 
     __slots__ = ("_budget", "_in_place", "_is_activity", "_model", "_predictions", "_start_ns", "_use")
@@ -188,7 +188,8 @@ class Prediction:
 
     @guarded("beginning the resource use of a prediction")
     def _begin_use(self) -> None:
-        device = self._located().device
+        self._model, self._in_place = self._located(), None
+        device = self._model.device
         # Inside a generation the GPU's use is the generation's.
         if device not in _NO_GPU and current_generation() is None:
             self._use = RESOURCE_USE.begin(device)

@@ -198,3 +198,15 @@ def test_hostile_headers_are_replaced() -> None:
     assert (found.tenant, found.user) == (Identity(tenant="a" * 1_000_000).tenant, Identity(user="a\x00\xff").user)
     assert found.session is None
     assert all(len(str(one)) <= 128 for one in found.attributes.values())
+
+
+@pytest.mark.usefixtures("held")
+def test_a_server_that_is_loose_with_types() -> None:
+    """Names of headers are bytes, but not everywhere; several of one name count in any case of their letters."""
+    loose: list[Any] = [
+        (bytearray(b"host"), b"here"),
+        (bytearray(b"X-Tenant-Id"), bytearray(b"acme")),
+        (b"x-user-id", b"u"),
+    ]
+    assert hooked_asgi(loose) == Identity(tenant="acme", user="u")
+    assert hooked_asgi([(b"x-tenant-id", b"a"), (b"X-Tenant-ID", b"b")]) == Identity(tenant="a,b")

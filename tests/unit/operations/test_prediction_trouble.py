@@ -236,3 +236,25 @@ def test_a_device_that_cannot_be_found_out(
     assert counted(recorder) == (1, 1, 1)
     assert "paddle.device" not in (recorder.span("predict net").attributes or {})
     assert {line.partition(":")[0] for line in telemetry_trouble.sites} == {"looking for the device of a prediction"}
+
+
+def test_a_device_that_somebody_knows_the_use_of(
+    recorder: Recorder, predictions: Predictions, use: ResourceUse
+) -> None:
+    """The span names the device whose use was begun, also where another one is the current one by then."""
+    devices = ["gpu:1", "gpu:0"]
+    begun: list[object] = []
+
+    def begin(device: object) -> Any:
+        begun.append(device)
+        return _Use(lambda: {"paddle.gpu.energy": 1.5})
+
+    use.tell_by(begin)
+    here = Prediction(
+        predictions,
+        PredictedModel("net", a.KIND_JIT_LAYER),
+        lambda: PredictedModel("net", a.KIND_JIT_LAYER, device=devices.pop()),
+    )
+    here.end(Read())
+    assert begun == ["gpu:0"]
+    assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:0"
