@@ -92,7 +92,7 @@ def _observed(
         except BaseException as error:  # noqa: BLE001 - thrown in by the program, which the generator may catch
             closing = isinstance(error, GeneratorExit)  # as a close, and the end of an abandoned generator, do
             resume = partial(generator.throw, error)
-            if must_set_no_variable():
+            if observation is not NOBODY and must_set_no_variable():
                 # What it cleans up is to find its own operation, not the one that garbage is collected in.
                 observation = ObservationInCopy(observation)
                 resume = partial(observation.run, resume)

@@ -11,7 +11,7 @@ from opentelemetry import baggage
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from paddle_otel.guard import guarded
+from paddle_otel.guard import report
 from paddle_otel.identity.configured import configured
 from paddle_otel.identity.identity import NOBODY, Identity
 
@@ -29,7 +29,12 @@ def current_identity(context: Context | None = None) -> Identity:
     Returns:
         One that knows nothing, where nobody said anything.
     """
-    return _known(context) or NOBODY
+    # The error boundary is written out: every request comes by here, and a call would be a tenth of it.
+    try:
+        return _known(otel_context.get_current() if context is None else context) or NOBODY
+    except Exception as error:  # noqa: BLE001 - see above
+        report("looking for who asked", error)
+        return NOBODY
 
 
 def with_identity(identity: Identity, context: Context | None = None) -> Context:
@@ -57,10 +62,7 @@ def said_identity(context: Context) -> Identity | None:
     return cast("Identity | None", context.get(_SAID))
 
 
-@guarded("looking for who asked")
-def _known(context: Context | None) -> Identity | None:
-    if context is None:
-        context = otel_context.get_current()
+def _known(context: Context) -> Identity | None:
     known = said_identity(context)
     if context.get(_WHOLE):
         return known  # what else is here is of another request

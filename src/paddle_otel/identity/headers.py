@@ -30,7 +30,10 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
         value = only if isinstance(only, str) and only.isascii() else _one(values)
         if value:
             found[field] = value
-    return Identity(**found) if found else NOBODY
+    if not found:
+        return NOBODY
+    get = found.get
+    return Identity(get("request"), get("session"), get("user"), get("tenant"))
 
 
 def _one(values: Iterable[str] | str) -> str:
