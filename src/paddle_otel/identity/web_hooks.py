@@ -35,7 +35,7 @@ def asgi_request_hook(span: Span, scope: Mapping[str, Any]) -> None:
     headers: Iterable[tuple[bytes, bytes]] = scope.get("headers") or ()
     names, values = configured().header_names, dict[str, list[str]]()
     for key, value in headers:  # gone through once for all names: a browser sends thirty
-        name = names.get(bytes(key).lower())
+        name = names.get(key.lower() if type(key) is bytes else bytes(key).lower())
         if name is not None:
             values.setdefault(name, []).append(value.decode("latin-1"))
     _hold(span, identity_in_headers(values.get))
