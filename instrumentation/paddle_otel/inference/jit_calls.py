@@ -1,21 +1,16 @@
 """Wrapper of calls of layers that were loaded from a program."""
 
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
-from opentelemetry.util.types import AttributeValue
-
 from paddle_otel.decorators.generators import Refused
+from paddle_otel.inference.call_prediction import CallPrediction
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
-from paddle_otel.inference.jit_layers import KnownLayer, KnownLayers, current_device
-from paddle_otel.inference.jit_static_values import CallValues, rows_among
-from paddle_otel.inference.program_inputs import facts_of, rows_alone
-from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.inference.jit_layers import KnownLayers, current_device
+from paddle_otel.inference.jit_static_values import CallValues
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
-from paddle_otel.operations.predicted_model import PredictionFacts
-from paddle_otel.operations.prediction import Prediction, inside_model_call
+from paddle_otel.operations.prediction import inside_model_call
 
 
 class LayerCallWrapper(ObservedCallWrapper):
@@ -47,36 +42,16 @@ class LayerCallWrapper(ObservedCallWrapper):
             call = generation_of(self._handlers, known.model.origin(current_device()), values, _outputs)
             if call is not None:
                 return call
-        call = _ObservedCall(self._handlers.predictions, known.model.anywhere, known.model_here)
-        call.layer, call.inputs = known, inputs
+        call = _LayerCall(self._handlers.predictions, known.model.anywhere, known.model_here)
+        call.names, call.inputs, call.text = known.input_names, inputs, known.text
         return call
 
 
-class _ObservedCall(Prediction):
-    """A call in progress, and what reads it when it has ended."""
+class _LayerCall(CallPrediction):
+    __slots__ = ()
 
-    __slots__ = ("_result", "inputs", "layer")
-
-    layer: KnownLayer
-    inputs: Sequence[Any]
-
-    def finish(self, result: Any) -> None:
-        self._result = result
-        self.end(self)
-
-    def fail(self, error: BaseException) -> None:
-        self._result = None
-        self.end(self, error)
-
-    def facts(self) -> PredictionFacts:
-        if self.layer.text is None:
-            return rows_alone(rows_among(self.inputs))
-        return facts_of(CallValues(self.layer.input_names, self.inputs), self.layer.text)
-
-    def span_attributes(self) -> Mapping[str, AttributeValue]:
-        outputs = None if self._result is None else _outputs(self._result)
-        inputs = CallValues(self.layer.input_names, self.inputs)
-        return ProgramReader(inputs, outputs, self.layer.text).span_attributes()
+    def outputs(self, result: Any) -> CallValues:
+        return _outputs(result)
 
 
 def _outputs(result: Any) -> CallValues:

@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, cast
 
-from paddle_otel.inference.program_values import ROWS_AND_COLUMNS, ProgramValues
-
-_INTEGER_ENDINGS: Final = ("int32", "int64")
+from paddle_otel.inference.program_values import ROWS_AND_COLUMNS, ProgramValues, is_integer_type
 
 
 class CallValues(ProgramValues):
@@ -38,7 +36,7 @@ class CallValues(ProgramValues):
         plain: Any = getattr(value, "_dtype", None)  # the plain tensor of executors has no public way to tell
         kind = plain() if callable(plain) else getattr(value, "dtype", None)
         # paddle.int64, VarType.INT64
-        return str(kind).lower().endswith(_INTEGER_ENDINGS)
+        return is_integer_type(kind)
 
     def array(self, index: int) -> Any:
         """Return the content of an array or of a tensor in host memory, ``None`` for any other."""

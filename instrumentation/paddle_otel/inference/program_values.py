@@ -90,7 +90,7 @@ class HandleValues(ProgramValues):
 
     def is_integer(self, index: int) -> bool:
         """Tell whether a value holds integers."""
-        return _is_integer(self._handle(index).type())
+        return is_integer_type(self._handle(index).type())
 
     def array(self, index: int) -> Any:
         """Return a copy of the content, ``None`` when it may be on a device or there is none yet."""
@@ -129,7 +129,7 @@ class TensorValues(ProgramValues):
 
     def is_integer(self, index: int) -> bool:
         """Tell whether a tensor holds integers."""
-        return _is_integer(getattr(self._values[index], "dtype", None))
+        return is_integer_type(getattr(self._values[index], "dtype", None))
 
     def array(self, index: int) -> Any:
         """Return the content of a tensor in host memory, ``None`` for any other."""
@@ -140,6 +140,7 @@ class TensorValues(ProgramValues):
         return value.numpy() if place is not None and place.is_cpu_place() else None
 
 
-def _is_integer(data_type: object) -> bool:
+def is_integer_type(data_type: object) -> bool:
+    """Tell whether a type of a value, of whatever library, is one of integers of 32 or 64 bits."""
     # paddle.int64, PaddleDType.INT64
     return str(data_type).lower().endswith(_INTEGER_ENDINGS)

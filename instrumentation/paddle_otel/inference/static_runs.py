@@ -1,23 +1,20 @@
 """Wrapper of ``Executor.run``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any, Final
 
-from opentelemetry.util.types import AttributeValue
-
 from paddle_otel.decorators.generators import Refused
+from paddle_otel.inference.call_prediction import CallPrediction
 from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
-from paddle_otel.inference.jit_static_values import CallValues, rows_among
-from paddle_otel.inference.program_inputs import facts_of, rows_alone, text_inputs
-from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.inference.jit_static_values import CallValues
+from paddle_otel.inference.program_inputs import text_inputs
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
-from paddle_otel.operations.predicted_model import PredictionFacts
-from paddle_otel.operations.prediction import Prediction, inside_model_call
+from paddle_otel.operations.prediction import inside_model_call
 
 # A program is fed the same names each time.
 _text_inputs = lru_cache(maxsize=256)(text_inputs)
@@ -55,38 +52,20 @@ class ExecutorRunWrapper(ObservedCallWrapper):
             if call is not None:
                 return call
         in_place = partial(known.model_on, executor)
-        run = _ObservedRun(self._handlers.predictions, known.model, in_place)
+        run = _ExecutorRun(self._handlers.predictions, known.model, in_place)
         # Now: the executor takes out of the mapping what the program does not know.
-        run.arguments, run.names, run.inputs = arguments, names, tuple(arguments.feed.values())
+        run.names, run.inputs, run.text = names, tuple(arguments.feed.values()), _text_inputs(names)
+        run.arguments = arguments
         return run
 
 
-class _ObservedRun(Prediction):
-    """A run in progress, and what reads it when it has ended."""
-
-    __slots__ = ("_result", "arguments", "inputs", "names")
+class _ExecutorRun(CallPrediction):
+    __slots__ = ("arguments",)
 
     arguments: RunArguments
-    names: Sequence[str]
-    inputs: Sequence[Any]
 
-    def finish(self, result: Sequence[Any]) -> None:
-        self._result = result
-        self.end(self)
-
-    def fail(self, error: BaseException) -> None:
-        self._result = None
-        self.end(self, error)
-
-    def facts(self) -> PredictionFacts:
-        text = _text_inputs(self.names)
-        if text is None:
-            return rows_alone(rows_among(self.inputs))
-        return facts_of(CallValues(self.names, self.inputs), text)
-
-    def span_attributes(self) -> Mapping[str, AttributeValue]:
-        outputs = None if self._result is None else CallValues(self.arguments.output_names(), self._result)
-        return ProgramReader(CallValues(self.names, self.inputs), outputs, _text_inputs(self.names)).span_attributes()
+    def outputs(self, result: Any) -> CallValues:
+        return CallValues(self.arguments.output_names(), result)
 
 
 def _outputs(result: Sequence[Any]) -> CallValues:

@@ -60,10 +60,7 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
         propagate: bool = False,
     ) -> None:
         self._said: Final = Identity(
-            None if request is None else _text("request", request),
-            None if session is None else _text("session", session),
-            None if user is None else _text("user", user),
-            None if tenant is None else _text("tenant", tenant),
+            _text("request", request), _text("session", session), _text("user", user), _text("tenant", tenant)
         )
         self._propagate: Final = propagate is True
 
@@ -201,7 +198,7 @@ def _with_baggage(context: Context, said: Identity, carried: Mapping[str, object
 
 
 def _text(field: str, value: object) -> str | None:
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return value
     with guard("reading an id that a program says"):
         if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):

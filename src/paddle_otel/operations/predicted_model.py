@@ -9,7 +9,7 @@ from opentelemetry.util.types import AttributeValue
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import spans
 
-_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
 
 
 class PredictedModel:
@@ -32,7 +32,7 @@ class PredictedModel:
         *,
         device: str | None = None,
         embeddings: bool = False,
-        attributes: Mapping[str, AttributeValue] = _NO_ATTRIBUTES,
+        attributes: Mapping[str, AttributeValue] = NO_ATTRIBUTES,
     ) -> None:
         self.name: Final = name
         self.device: Final = device

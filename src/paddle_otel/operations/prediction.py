@@ -7,7 +7,6 @@ below a span that is recorded or when the run took long (``PADDLE_OTEL_PREDICTIO
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from types import MappingProxyType
 from typing import Final, Protocol
 
 from opentelemetry import trace
@@ -25,14 +24,14 @@ from paddle_otel.operations.clock import unix_ns
 from paddle_otel.operations.errors import error_type
 from paddle_otel.operations.generation import current_generation
 from paddle_otel.operations.operation_budget import OperationBudget, count_read_tokens
-from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
+from paddle_otel.operations.predicted_model import NO_ATTRIBUTES, PredictedModel, PredictionFacts
 from paddle_otel.operations.prediction_metrics import PredictionMetrics
 from paddle_otel.operations.resource_use import RESOURCE_USE, Use
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.operations.usage import emit_prediction_usage
 from paddle_otel.settings import PredictionSpans
 
-_NO_ATTRIBUTES: Final[Mapping[str, AttributeValue]] = MappingProxyType({})
+_NO_FACTS: Final = PredictionFacts()
 _NO_GPU: Final = (None, "cpu")
 
 _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", default=False)
@@ -41,9 +40,6 @@ _inside: Final[ContextVar[bool]] = ContextVar("paddle_otel_inside_model_call", d
 def inside_model_call() -> ContextVar[bool]:
     """Return the variable that is true while a call of a model goes on; calls of models inside it are part of it."""
     return _inside
-
-
-_NO_FACTS: Final = PredictionFacts()
 
 
 class PredictionReader(Protocol):
@@ -67,7 +63,7 @@ class _NothingRead:
 
     @staticmethod
     def span_attributes() -> Mapping[str, AttributeValue]:
-        return _NO_ATTRIBUTES
+        return NO_ATTRIBUTES
 
 
 _NOTHING_READ: Final = _NothingRead()
@@ -247,8 +243,8 @@ class Prediction:
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
             **self._located().attributes,
-            **(attempt("describing a prediction", reader.span_attributes) or _NO_ATTRIBUTES),
-            **(used or _NO_ATTRIBUTES),
+            **(attempt("describing a prediction", reader.span_attributes) or NO_ATTRIBUTES),
+            **(used or NO_ATTRIBUTES),
             **current_identity().attributes,
         }
         if facts.batch_size is not None:
