@@ -10,14 +10,15 @@ from paddle_otel.operations.telemetry import Telemetry
 
 
 class ObservedCall(Protocol):
-    """A call in progress; neither method raises an ``Exception``."""
+    """A call in progress."""
 
-    def finish(self, result: Any) -> None:
-        """The call returned this."""
-        ...
+    def end(self, result: Any, raised: BaseException | None = None) -> None:
+        """End it; raises no ``Exception``.
 
-    def fail(self, error: BaseException) -> None:
-        """The call raised this."""
+        Args:
+            result: What the call returned, ``None`` where it raised.
+            raised: What it raised.
+        """
         ...
 
 
@@ -52,9 +53,9 @@ class ObservedCallWrapper(ABC):
         try:
             result = wrapped(*args, **kwargs)
         except BaseException as error:
-            call.fail(error)
+            call.end(None, error)
             raise
-        call.finish(result)
+        call.end(result)
         return result
 
     @abstractmethod

@@ -16,7 +16,7 @@ from typing import Final
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import Histogram, Meter
+from opentelemetry.metrics import Meter
 
 from paddle_otel import instruments
 from paddle_otel.conventions.metric import Metric
@@ -25,7 +25,7 @@ from paddle_otel.forking import call_in_forked_child
 MAXIMUM_QUEUED: Final = 32768
 """Values that wait for the next collection, about 3 MB: 500 a second when the SDK collects once a minute."""
 GIVES_WAY_AFTER: Final = 32
-"""Values that are recorded without giving way to other threads, about a quarter of a millisecond."""
+"""Values, or pairs of them, that are recorded without giving way to other threads: up to half a millisecond."""
 LONGEST_COURTESY: Final = 0.5
 """How many seconds a collection gives way; in a process that is busy with Python each time takes 5 milliseconds."""
 
@@ -37,20 +37,21 @@ _NO_SPAN: Final[Context] = trace.set_span_in_context(trace.INVALID_SPAN, Context
 
 
 class DeferredHistogram:
-    """Records values at the next collection.
+    """Records values at the next collection; those of several histograms together, where they come together.
 
     Args:
         meter: Where the histogram is created. The callback of an observable instrument of the same provider has to
             call :meth:`flush`: the SDK calls those first and reads the other instruments after them, so what is
             recorded there is part of the same collection.
         metric: A metric of the kind ``histogram``.
+        others: More of them, whose values have the same attributes.
         defers: Whether such a callback exists; without one values are recorded at once, until :meth:`begin_to_defer`.
     """
 
-    def __init__(self, meter: Meter, metric: Metric, *, defers: bool = True) -> None:
-        self._histogram: Histogram = instruments.histogram(meter, metric)
+    def __init__(self, meter: Meter, metric: Metric, *others: Metric, defers: bool = True) -> None:
+        self._histograms: Final = tuple(instruments.histogram(meter, one) for one in (metric, *others))
         self._defers = defers
-        self._queue: deque[tuple[float, Mapping[str, str]]] = deque()
+        self._queue: deque[tuple[float | None, Mapping[str, str], tuple[float | None, ...]]] = deque()
         call_in_forked_child(self._reset)
 
     def _reset(self) -> None:
@@ -60,12 +61,18 @@ class DeferredHistogram:
         """Leave values for :meth:`flush` from now on: there is a callback that calls it."""
         self._defers = True
 
-    def record(self, value: float, attributes: Mapping[str, str]) -> None:
-        """Record a value, now or at the next collection. The attributes must not change afterwards."""
+    def record(self, value: float | None, attributes: Mapping[str, str], *others: float | None) -> None:
+        """Record a value, now or at the next collection.
+
+        Args:
+            value: Of the histogram; ``None`` for none.
+            attributes: Must not change afterwards.
+            others: Of the other histograms in their order, likewise.
+        """
         if self._defers and len(self._queue) < MAXIMUM_QUEUED:
-            self._queue.append((value, attributes))
+            self._queue.append((value, attributes, others))
         else:
-            self._histogram.record(value, attributes, _NO_SPAN)
+            self._record(value, attributes, others)
 
     def flush(self) -> None:
         """Record what is queued now."""
@@ -73,9 +80,14 @@ class DeferredHistogram:
         # Bounded by what is there at the start: busy writers must not keep a collection from ending.
         for number in range(1, len(self._queue) + 1):
             try:
-                value, attributes = self._queue.popleft()
+                values = self._queue.popleft()
             except IndexError:
                 return  # another reader collects at the same time
-            self._histogram.record(value, attributes, _NO_SPAN)
+            self._record(*values)
             if number % GIVES_WAY_AFTER == 0 and time.monotonic() < courteous_until:
                 time.sleep(_A_MOMENT)
+
+    def _record(self, value: float | None, attributes: Mapping[str, str], others: tuple[float | None, ...]) -> None:
+        for histogram, one in zip(self._histograms, (value, *others), strict=False):
+            if one is not None:
+                histogram.record(one, attributes, _NO_SPAN)

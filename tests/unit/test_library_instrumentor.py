@@ -30,7 +30,7 @@ class Read:
         """Return the facts."""
         return PredictionFacts(1, 2)
 
-    def span_attributes(self) -> Mapping[str, Any]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
         """Return nothing."""
         return {}
 
@@ -48,7 +48,7 @@ class Handlers:
         prediction = None if self.telemetry.is_idle() else self.predictions.start(NET)
         result = wrapped(*args, **kwargs)
         if prediction is not None:
-            prediction.end(Read())
+            prediction.end(None, reader=Read())
         return result
 
 

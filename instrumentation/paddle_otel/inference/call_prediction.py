@@ -8,7 +8,7 @@ from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.inference.jit_static_values import CallValues, rows_among
 from paddle_otel.inference.program_inputs import TextInputs, facts_of, rows_alone
-from paddle_otel.inference.program_reader import ProgramReader
+from paddle_otel.inference.program_reader import described
 from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prediction import Prediction
 
@@ -23,7 +23,7 @@ class CallPrediction(Prediction, ABC):
         text: Where it takes tokenised text.
     """
 
-    __slots__ = ("_result", "inputs", "names", "text")
+    __slots__ = ("inputs", "names", "text")
 
     names: Sequence[str]
     inputs: Sequence[Any]
@@ -34,23 +34,12 @@ class CallPrediction(Prediction, ABC):
         """Return what the call gave, of what it returned."""
         ...
 
-    def finish(self, result: Any) -> None:
-        """It returned."""
-        self._result = result
-        self.end(self)
-
-    def fail(self, error: BaseException) -> None:
-        """It raised."""
-        self._result = None
-        self.end(self, error)
-
     def facts(self) -> PredictionFacts:
         """Return rows and tokens."""
         if self.text is None:
             return rows_alone(rows_among(self.inputs))
         return facts_of(CallValues(self.names, self.inputs), self.text)
 
-    def span_attributes(self) -> Mapping[str, AttributeValue]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:  # noqa: ARG002 - told by the result
         """Return names and leading dimensions of inputs and outputs."""
-        outputs = None if self._result is None else self.outputs(self._result)
-        return ProgramReader(CallValues(self.names, self.inputs), outputs, self.text).span_attributes()
+        return described(CallValues(self.names, self.inputs), None if result is None else self.outputs(result))

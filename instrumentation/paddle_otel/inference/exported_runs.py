@@ -23,11 +23,11 @@ class _GenerationRun:
         self._exported: Final = exported
         self._outputs: Final = outputs
 
-    def finish(self, result: Any) -> None:
-        self._generation.finish(lambda: self._exported.response(self._outputs(result)))
-
-    def fail(self, error: BaseException) -> None:
-        self._generation.fail(error, self._exported.failed)
+    def end(self, result: Any, raised: BaseException | None = None) -> None:
+        if raised is None:
+            self._generation.finish(lambda: self._exported.response(self._outputs(result)))
+        else:
+            self._generation.fail(raised, self._exported.failed)
 
 
 def generation_of(

@@ -50,7 +50,10 @@ class CallValues(ProgramValues):
 def rows_among(values: Iterable[Any]) -> int | None:
     """Return the rows of values as a caller passes them, as :meth:`CallValues.rows` does."""
     for value in values:
-        shape = _shape(value)
+        # As below, with fewer calls where it matters.
+        shape: Any = getattr(value, "shape", ())
+        if callable(shape):
+            shape = _shape(value)
         if len(shape) >= ROWS_AND_COLUMNS:
             return int(shape[0])
     return None

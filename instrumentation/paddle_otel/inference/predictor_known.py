@@ -6,7 +6,6 @@ from paddle_otel.conventions import attributes as a
 from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.predictor_config import PredictorOrigin, unseen_origin
 from paddle_otel.inference.program_inputs import text_inputs
-from paddle_otel.inference.program_reader import ProgramReader
 from paddle_otel.inference.program_values import HandleValues, ProgramValues, TensorValues
 from paddle_otel.operations.predicted_model import PredictedModel
 from paddle_otel.weak_identity import WeakIdentityMap
@@ -18,12 +17,10 @@ class PredictorValues(NamedTuple):
     Attributes:
         inputs: The inputs.
         held_outputs: The outputs when they stay in the predictor; ``None`` when the run returns them.
-        reader: Reads a run that returned, where that needs nothing of what it returned.
     """
 
     inputs: ProgramValues
     held_outputs: ProgramValues | None
-    reader: ProgramReader | None = None
 
 
 class KnownPredictor:
@@ -36,10 +33,11 @@ class KnownPredictor:
 
     Attributes:
         held: What is in the predictor: of a call of ``run`` without arguments.
+        text: Where it takes tokenised text.
         generates: Whether a run generates a whole answer.
     """
 
-    __slots__ = ("_failed", "_list_names", "_outputs", "_text", "generates", "held", "model", "origin")
+    __slots__ = ("_list_names", "_outputs", "generates", "held", "model", "origin", "text")
 
     def __init__(self, predictor: Any, origin: PredictorOrigin, model: PredictedModel) -> None:
         self.origin: Final = origin
@@ -50,10 +48,8 @@ class KnownPredictor:
         inputs = HandleValues(predictor, f"get_input_{suffix}", names, on_host=on_host)
         self._outputs = HandleValues(predictor, f"get_output_{suffix}", predictor.get_output_names(), on_host=on_host)
         self._list_names = () if origin.matches_by_name else tuple(names)
-        self._text = text_inputs(names)
-        # The same for every run without a list: a small program runs in 80 microseconds.
-        self.held: Final = PredictorValues(inputs, self._outputs, ProgramReader(inputs, self._outputs, self._text))
-        self._failed = ProgramReader(inputs, None, self._text)
+        self.text: Final = text_inputs(names)
+        self.held: Final = PredictorValues(inputs, self._outputs)
         self.generates: Final = is_generation_program(names)
 
     def given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> PredictorValues:
@@ -65,14 +61,6 @@ class KnownPredictor:
         """Return the outputs of a run that returned."""
         held = values.held_outputs
         return TensorValues(self._outputs.names, result) if held is None else held
-
-    def finished(self, values: PredictorValues, result: object) -> ProgramReader:
-        """Return what reads a run that returned its outputs."""
-        return ProgramReader(values.inputs, self.outputs(values, result), self._text)
-
-    def failed(self, values: PredictorValues) -> ProgramReader:
-        """Return what reads a run that raised; the outputs are still those of an earlier run."""
-        return self._failed if values is self.held else ProgramReader(values.inputs, None, self._text)
 
 
 class KnownPredictors:

@@ -1,13 +1,19 @@
 """Wrapper of the methods that run a predictor."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
+
+from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.decorators.generators import Refused
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.predictor_known import KnownPredictor, KnownPredictors, PredictorValues
+from paddle_otel.inference.program_inputs import facts_of, rows_alone
+from paddle_otel.inference.program_reader import described
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
+from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prediction import Prediction, inside_model_call
 
 
@@ -37,19 +43,21 @@ class PredictorRunWrapper(ObservedCallWrapper):
             call = generation_of(self._handlers, known.origin, values.inputs, partial(known.outputs, values))
             if call is not None:
                 return call
-        run = _PredictionRun(self._handlers.predictions, known.model)
+        run = _PredictorRun(self._handlers.predictions, known.model)
         run.known, run.values = known, values
         return run
 
 
-class _PredictionRun(Prediction):
+class _PredictorRun(Prediction):
     __slots__ = ("known", "values")
 
     known: KnownPredictor
     values: PredictorValues
 
-    def finish(self, result: Any) -> None:
-        self.end(self.values.reader or self.known.finished(self.values, result))
+    def facts(self) -> PredictionFacts:
+        inputs, text = self.values.inputs, self.known.text
+        return rows_alone(inputs.rows()) if text is None else facts_of(inputs, text)
 
-    def fail(self, error: BaseException) -> None:
-        self.end(self.known.failed(self.values), error)
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:
+        # The outputs that stay in the predictor are still those of an earlier run where this one raised.
+        return described(self.values.inputs, None if raised is not None else self.known.outputs(self.values, result))

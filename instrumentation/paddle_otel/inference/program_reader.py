@@ -1,46 +1,24 @@
-"""Reads a run of a program that has ended."""
-
-from collections.abc import Mapping
-from typing import Final
+"""Describes a run of a program that has ended, for its span."""
 
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.conventions import attributes as a
-from paddle_otel.inference.program_inputs import TextInputs, facts_of
 from paddle_otel.inference.program_values import ProgramValues
-from paddle_otel.operations.predicted_model import PredictionFacts
 
 
-class ProgramReader:
-    """Reads what a prediction reports of a program's run.
+def described(inputs: ProgramValues, outputs: ProgramValues | None) -> dict[str, AttributeValue]:
+    """Return names and leading dimensions of inputs and outputs.
 
     Args:
         inputs: What it was given.
         outputs: What it gave; ``None`` when it failed.
-        text: Where its tokenised text is.
     """
-
-    __slots__ = ("_inputs", "_outputs", "_text")
-
-    def __init__(self, inputs: ProgramValues, outputs: ProgramValues | None, text: TextInputs | None) -> None:
-        self._inputs: Final = inputs
-        self._outputs: Final = outputs
-        self._text: Final = text
-
-    def facts(self) -> PredictionFacts:
-        """Return rows and tokens."""
-        return facts_of(self._inputs, self._text)
-
-    def span_attributes(self) -> Mapping[str, AttributeValue]:
-        """Return names and leading dimensions of inputs and outputs."""
-        found = _described(self._inputs, a.PADDLE_PREDICTION_INPUT_NAMES, a.PADDLE_PREDICTION_INPUT_LEADING_DIMENSIONS)
-        if self._outputs is not None:
-            found.update(
-                _described(
-                    self._outputs, a.PADDLE_PREDICTION_OUTPUT_NAMES, a.PADDLE_PREDICTION_OUTPUT_LEADING_DIMENSIONS
-                )
-            )
-        return found
+    found = _described(inputs, a.PADDLE_PREDICTION_INPUT_NAMES, a.PADDLE_PREDICTION_INPUT_LEADING_DIMENSIONS)
+    if outputs is not None:
+        found.update(
+            _described(outputs, a.PADDLE_PREDICTION_OUTPUT_NAMES, a.PADDLE_PREDICTION_OUTPUT_LEADING_DIMENSIONS)
+        )
+    return found
 
 
 def _described(values: ProgramValues, names: str, leading_dimensions: str) -> dict[str, AttributeValue]:

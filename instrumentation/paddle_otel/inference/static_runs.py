@@ -10,15 +10,16 @@ from paddle_otel.inference.exported_generation import is_generation_program
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.jit_static_values import CallValues
-from paddle_otel.inference.program_inputs import text_inputs
+from paddle_otel.inference.program_inputs import TextInputs, text_inputs
 from paddle_otel.inference.static_programs import KnownPrograms
 from paddle_otel.inference.static_run_arguments import RunArguments
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.prediction import inside_model_call
 
-# A program is fed the same names each time.
-_text_inputs = lru_cache(maxsize=256)(text_inputs)
-_generates = lru_cache(maxsize=256)(is_generation_program)
+
+@lru_cache(maxsize=256)  # a program is fed the same names each time
+def _known_by(names: Sequence[str]) -> tuple[bool, TextInputs | None]:
+    return is_generation_program(names), text_inputs(names)
 
 
 class ExecutorRunWrapper(ObservedCallWrapper):
@@ -45,17 +46,15 @@ class ExecutorRunWrapper(ObservedCallWrapper):
         known = self._programs.predicting(arguments)
         if known is None:
             return None
-        names = tuple(arguments.feed)
-        if _generates(names):
-            values = CallValues(names, tuple(arguments.feed.values()))
-            call = generation_of(self._handlers, known.origin_on(executor), values, _outputs)
+        # Now: the executor takes out of the mapping what the program does not know.
+        names, inputs = tuple(arguments.feed), tuple(arguments.feed.values())
+        generates, text = _known_by(names)
+        if generates:
+            call = generation_of(self._handlers, known.origin_on(executor), CallValues(names, inputs), _outputs)
             if call is not None:
                 return call
-        in_place = partial(known.model_on, executor)
-        run = _ExecutorRun(self._handlers.predictions, known.model, in_place)
-        # Now: the executor takes out of the mapping what the program does not know.
-        run.names, run.inputs, run.text = names, tuple(arguments.feed.values()), _text_inputs(names)
-        run.arguments = arguments
+        run = _ExecutorRun(self._handlers.predictions, known.model, partial(known.model_on, executor))
+        run.names, run.inputs, run.text, run.arguments = names, inputs, text, arguments
         return run
 
 

@@ -57,11 +57,11 @@ class ForwardWrapper:
         except BaseException as error:
             self._inside.reset(token)
             if forward is not None:
-                forward.fail(error)
+                forward.end(None, error)
             raise
         self._inside.reset(token)
         if forward is not None:
-            forward.finish(result)
+            forward.end(result)
         return result
 
     def _model(self, instance: Any) -> Any:
@@ -99,12 +99,8 @@ class _Forward:
         self._prediction = prediction
         self._reader = reader
 
-    def finish(self, result: Any) -> None:
-        self._reader.result = result
-        self._prediction.end(self._reader)
-
-    def fail(self, error: BaseException) -> None:
-        self._prediction.end(self._reader, error)
+    def end(self, result: Any, raised: BaseException | None = None) -> None:
+        self._prediction.end(result, raised, self._reader)
 
 
 def _is_prediction(model: Any) -> bool:

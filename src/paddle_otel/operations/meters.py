@@ -95,14 +95,14 @@ class Meters:
             for histogram in self._deferred:
                 histogram.begin_to_defer()
 
-    def deferred_histogram(self, metric: Metric) -> DeferredHistogram:
-        """Create a histogram whose values are recorded at each collection.
+    def deferred_histogram(self, metric: Metric, *others: Metric) -> DeferredHistogram:
+        """Create a histogram whose values are recorded at each collection, or several whose values come together.
 
         A collection is noticed by what it observes: as long as there is no :meth:`observable` here, values are recorded
         at once.
         """
         with self._lock:
-            histogram = DeferredHistogram(self.meter, metric, defers=self._has_observable)
+            histogram = DeferredHistogram(self.meter, metric, *others, defers=self._has_observable)
             self._deferred.append(histogram)
         return histogram
 

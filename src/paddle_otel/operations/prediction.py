@@ -7,7 +7,7 @@ below a span that is recorded or when the run took long (``PADDLE_OTEL_PREDICTIO
 import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context, get_current
@@ -49,8 +49,13 @@ class PredictionReader(Protocol):
         """Return what the metrics need; called after every prediction."""
         ...
 
-    def span_attributes(self) -> Mapping[str, AttributeValue]:
-        """Return more attributes; called only when a span is written."""
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:
+        """Return more attributes; called only when a span is written.
+
+        Args:
+            result: What it returned, ``None`` where it raised.
+            raised: What it raised.
+        """
         ...
 
 
@@ -62,7 +67,7 @@ class _NothingRead:
         return PredictionFacts(input_tokens=0)
 
     @staticmethod
-    def span_attributes() -> Mapping[str, AttributeValue]:
+    def span_attributes(result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:  # noqa: ARG004
         return NO_ATTRIBUTES
 
 
@@ -110,7 +115,7 @@ class Predictions:
 
 
 class Prediction:
-    """One prediction, ended once.
+    """One prediction, ended once; reads itself, unless it is told by what.
 
     Args:
         predictions: Where it goes.
@@ -144,15 +149,24 @@ class Prediction:
         """
         refusal = None if self._budget is None else self._budget.refusal()
         if refusal is not None:
-            self.end(_NOTHING_READ, refusal())
+            self.end(None, refusal(), _NOTHING_READ)
         return refusal
 
-    def end(self, reader: PredictionReader, raised: BaseException | None = None) -> None:
-        """End the prediction.
+    def facts(self) -> PredictionFacts:
+        """Return what the metrics need, see :class:`PredictionReader`; of its own a prediction knows nothing."""
+        return _NO_FACTS
+
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:  # noqa: ARG002 - for those that read
+        """Return more attributes, see :class:`PredictionReader`."""
+        return NO_ATTRIBUTES
+
+    def end(self, result: Any, raised: BaseException | None = None, reader: PredictionReader | None = None) -> None:
+        """End the prediction; raises no ``Exception``.
 
         Args:
-            reader: Reads what is known of it; may fail.
+            result: What it returned, ``None`` where it raised.
             raised: What it raised, ``None`` where it returned; its class is recorded, its message is not.
+            reader: Reads what is known of it, where the prediction does not itself; may fail.
         """
         end_ns = time.perf_counter_ns()
         error = None if raised is None else error_type(raised)
@@ -160,7 +174,7 @@ class Prediction:
         # Error boundaries are written out here: where the program's own code has just filled the processor's caches,
         # each call costs more than what most of them protect.
         try:
-            facts = reader.facts()
+            facts = self.facts() if reader is None else reader.facts()
         except Exception as trouble:  # noqa: BLE001 - see above
             report("reading a prediction", trouble)
             facts = _NO_FACTS
@@ -176,7 +190,7 @@ class Prediction:
             # Most predictions outside of requests are told by this alone: there the context is empty.
             may_be_due = is_long or current or settings.prediction_spans == "always"
             due = may_be_due and _is_span_due(settings.prediction_spans, current, is_long=is_long)
-            span = self._write_span(end_ns, facts, used, error, reader) if due else None
+            span = self._write_span(end_ns, facts, used, (result, raised), reader or self) if due else None
             if facts.input_tokens is not None or BUDGETS.is_active:
                 self._account_for(facts.input_tokens, seconds, error, used, span)
         except Exception as trouble:  # noqa: BLE001 - see above
@@ -236,14 +250,15 @@ class Prediction:
         end_ns: int,
         facts: PredictionFacts,
         used: Mapping[str, AttributeValue] | None,
-        error: str | None,
+        outcome: tuple[Any, BaseException | None],
         reader: PredictionReader,
     ) -> Span:
+        result, raised = outcome
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
             **self._located().attributes,
-            **(attempt("describing a prediction", reader.span_attributes) or NO_ATTRIBUTES),
+            **(attempt("describing a prediction", reader.span_attributes, result, raised) or NO_ATTRIBUTES),
             **(used or NO_ATTRIBUTES),
             **current_identity().attributes,
         }
@@ -251,6 +266,7 @@ class Prediction:
             attributes[a.PADDLE_BATCH_SIZE] = facts.batch_size
         if facts.input_tokens is not None:
             attributes[a.GEN_AI_USAGE_INPUT_TOKENS] = facts.input_tokens
+        error = None if raised is None else error_type(raised)
         if error is not None:
             attributes[a.ERROR_TYPE] = error
         span = self._predictions.telemetry.tracer.start_span(

@@ -16,8 +16,7 @@ class PredictionMetrics:
     """
 
     def __init__(self, meters: Meters) -> None:
-        self._duration = meters.deferred_histogram(m.PREDICTION_DURATION)
-        self._batch_size = meters.deferred_histogram(m.PREDICTION_BATCH_SIZE)
+        self._duration_and_rows = meters.deferred_histogram(m.PREDICTION_DURATION, m.PREDICTION_BATCH_SIZE)
         self._generations = meters.shared(GenerationMetrics)
 
     def record(
@@ -37,10 +36,13 @@ class PredictionMetrics:
             error: ``error.type`` of a failure, ``None`` for success.
             identity: Who asked, where that is not who this code works for now.
         """
-        self._duration.record(seconds, model.labels if error is None else {**model.labels, a.ERROR_TYPE: error})
-        if facts.batch_size is not None:
-            self._batch_size.record(facts.batch_size, model.labels)
-        if facts.input_tokens is not None:
-            self._generations.count_input(model.name, facts.input_tokens, identity)
+        rows, tokens = facts
+        if error is None:
+            self._duration_and_rows.record(seconds, model.labels, rows)
+        else:
+            self._duration_and_rows.record(seconds, {**model.labels, a.ERROR_TYPE: error})
+            self._duration_and_rows.record(None, model.labels, rows)
+        if tokens is not None:
+            self._generations.count_input(model.name, tokens, identity)
         if model.embeddings:
-            self._generations.record_embeddings(model.name, facts.input_tokens, seconds, error, identity)
+            self._generations.record_embeddings(model.name, tokens, seconds, error, identity)

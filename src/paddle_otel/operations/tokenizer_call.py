@@ -57,8 +57,7 @@ class TokenizerMetrics:
     """
 
     def __init__(self, meters: Meters) -> None:
-        self.duration: Final = meters.deferred_histogram(m.TOKENIZER_DURATION)
-        self.tokens: Final = meters.deferred_histogram(m.TOKENIZER_TOKENS)
+        self.duration_and_tokens: Final = meters.deferred_histogram(m.TOKENIZER_DURATION, m.TOKENIZER_TOKENS)
 
 
 class TokenizerCalls:
@@ -93,9 +92,7 @@ class TokenizerCalls:
         attributes = _attributes(tokenizer_class, direction, None if error is None else error_type(error))
         # In its own guard: broken instruments cost metrics, not spans.
         with guard("recording the metrics of a tokenizer call"):
-            self._metrics.duration.record(timer.seconds, attributes)
-            if tokens is not None:
-                self._metrics.tokens.record(tokens, attributes)
+            self._metrics.duration_and_tokens.record(timer.seconds, attributes, tokens)
         # Inside a generation a streamer decodes once or twice per token: thousands of spans that nobody reads.
         if trace.get_current_span().is_recording() and current_generation() is None:
             start_unix_ns = unix_ns(timer.start_ns)

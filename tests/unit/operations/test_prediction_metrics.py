@@ -32,7 +32,7 @@ class Read:
         """Return the facts."""
         return self._facts
 
-    def span_attributes(self) -> Mapping[str, Any]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
         """Return the attributes."""
         return self._attributes
 
@@ -52,8 +52,8 @@ def start(predictions: Predictions, model: PredictedModel = NET) -> Prediction:
 
 def test_duration_and_rows(recorder: Recorder, predictions: Predictions) -> None:
     """A prediction is a duration and its rows, by model and kind."""
-    start(predictions).end(Read(PredictionFacts(batch_size=4)))
-    start(predictions).end(Read(PredictionFacts(batch_size=1)))
+    start(predictions).end(None, reader=Read(PredictionFacts(batch_size=4)))
+    start(predictions).end(None, reader=Read(PredictionFacts(batch_size=1)))
     duration = recorder.point("paddle.prediction.duration")
     assert (dict(duration.attributes), duration.count) == (LABELS, 2)
     assert 0 < duration.value < 1
@@ -71,20 +71,20 @@ def test_the_time_from_start_to_finish(
     """The duration is the call's: reading what it gave is not part of it."""
     times = iter([1_000_000_000, 1_250_000_000, 9_000_000_000])
     monkeypatch.setattr("paddle_otel.operations.prediction.time.perf_counter_ns", lambda: next(times))
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     monkeypatch.undo()
     assert recorder.point("paddle.prediction.duration").value == 0.25
 
 
 def test_what_is_unknown_is_absent(recorder: Recorder, predictions: Predictions) -> None:
     """No rows, no tokens: only the duration."""
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert set(recorder.metrics()) == {"paddle.prediction.duration"}
 
 
 def test_no_rows_are_a_count(recorder: Recorder, predictions: Predictions) -> None:
     """An empty batch has 0 rows, and that is known."""
-    start(predictions).end(Read(PredictionFacts(batch_size=0, input_tokens=0)))
+    start(predictions).end(None, reader=Read(PredictionFacts(batch_size=0, input_tokens=0)))
     rows = recorder.point("paddle.prediction.batch_size")
     assert (rows.count, rows.value) == (1, 0)
     assert recorder.points("paddle.tokens") == []
@@ -92,8 +92,8 @@ def test_no_rows_are_a_count(recorder: Recorder, predictions: Predictions) -> No
 
 def test_tokens_are_counted(recorder: Recorder, predictions: Predictions) -> None:
     """Tokens that a model read are part of ``paddle.tokens``, by model; no GenAI metric is written for them."""
-    start(predictions).end(Read(PredictionFacts(input_tokens=7)))
-    start(predictions, PredictedModel(None, a.KIND_PREDICTOR)).end(Read(PredictionFacts(input_tokens=2)))
+    start(predictions).end(None, reader=Read(PredictionFacts(input_tokens=7)))
+    start(predictions, PredictedModel(None, a.KIND_PREDICTOR)).end(None, reader=Read(PredictionFacts(input_tokens=2)))
     points = {p.attributes.get("gen_ai.request.model"): p.value for p in recorder.points("paddle.tokens")}
     assert points == {"net": 7, None: 2}
     assert recorder.point("paddle.tokens", **INPUT, gen_ai__request__model="net").value == 7
@@ -102,7 +102,7 @@ def test_tokens_are_counted(recorder: Recorder, predictions: Predictions) -> Non
 
 def test_a_model_that_nobody_saw_loading(recorder: Recorder, predictions: Predictions) -> None:
     """It is ``unknown``: one series, never a guess."""
-    start(predictions, PredictedModel(None, a.KIND_JIT_LAYER)).end(Read())
+    start(predictions, PredictedModel(None, a.KIND_JIT_LAYER)).end(None, reader=Read())
     assert dict(recorder.point("paddle.prediction.duration").attributes) == {
         "paddle.model.name": "unknown",
         "paddle.model.kind": "jit_layer",
@@ -112,7 +112,7 @@ def test_a_model_that_nobody_saw_loading(recorder: Recorder, predictions: Predic
 @pytest.mark.parametrize("error", [OSError("/home/me/secret"), KeyboardInterrupt(), SystemExit(2), GeneratorExit()])
 def test_a_failure(recorder: Recorder, predictions: Predictions, error: BaseException) -> None:
     """A prediction that raised has ``error.type`` on its duration, and its rows all the same."""
-    start(predictions).end(Read(PredictionFacts(batch_size=3)), error)
+    start(predictions).end(None, error, Read(PredictionFacts(batch_size=3)))
     assert dict(recorder.point("paddle.prediction.duration").attributes) == {
         **LABELS,
         "error.type": type(error).__name__,
@@ -125,7 +125,7 @@ def test_a_failure(recorder: Recorder, predictions: Predictions, error: BaseExce
 def test_embeddings_are_a_genai_operation(recorder: Recorder, predictions: Predictions) -> None:
     """A model that makes embeddings is a client of its own too: duration, and input tokens once."""
     model = PredictedModel("bge", a.KIND_PRETRAINED_MODEL, embeddings=True)
-    start(predictions, model).end(Read(PredictionFacts(batch_size=2, input_tokens=9)))
+    start(predictions, model).end(None, reader=Read(PredictionFacts(batch_size=2, input_tokens=9)))
     labels = {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "paddlepaddle",
@@ -147,8 +147,8 @@ def test_tokens_are_counted_on_budgets(predictions: Predictions) -> None:
     ):
         prediction = start(predictions)
         assert prediction.refuse() is None
-        prediction.end(Read(PredictionFacts(input_tokens=9)))
-        start(predictions).end(Read(PredictionFacts(batch_size=3)))
+        prediction.end(None, reader=Read(PredictionFacts(input_tokens=9)))
+        start(predictions).end(None, reader=Read(PredictionFacts(batch_size=3)))
         assert (used(read), used(written)) == (9, None)
 
 
@@ -158,7 +158,7 @@ def test_embeddings_are_refused(recorder: Recorder, predictions: Predictions) ->
     with budget(9, "refuse", scope="process", counts="input") as name:
         prediction = start(predictions, model)
         assert prediction.refuse() is None
-        prediction.end(Read(PredictionFacts(input_tokens=9)))
+        prediction.end(None, reader=Read(PredictionFacts(input_tokens=9)))
         refusal = start(predictions, model).refuse()
         assert refusal is not None
         assert (refusal().budget, used(name)) == (name, 9)
@@ -173,7 +173,7 @@ def test_embeddings_are_refused(recorder: Recorder, predictions: Predictions) ->
 def test_embeddings_that_fail(recorder: Recorder, predictions: Predictions) -> None:
     """The error is on the duration; tokens that nobody could read are absent."""
     model = PredictedModel(None, a.KIND_PRETRAINED_MODEL, embeddings=True)
-    start(predictions, model).end(Read(), ValueError())
+    start(predictions, model).end(None, ValueError(), Read())
     assert dict(recorder.point("gen_ai.client.operation.duration").attributes) == {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "paddlepaddle",
@@ -187,7 +187,7 @@ def test_predictions_of_many_threads(recorder: Recorder, predictions: Prediction
 
     def predict() -> None:
         for _ in range(200):
-            start(predictions).end(Read(PredictionFacts(batch_size=2, input_tokens=3)))
+            start(predictions).end(None, reader=Read(PredictionFacts(batch_size=2, input_tokens=3)))
 
     threads = [threading.Thread(target=predict) for _ in range(16)]
     for thread in threads:
@@ -201,10 +201,10 @@ def test_predictions_of_many_threads(recorder: Recorder, predictions: Prediction
 
 def test_a_forked_child_counts_its_own(recorder: Recorder, predictions: Predictions) -> None:
     """What waited for the parent's collection is reported by the parent alone."""
-    start(predictions).end(Read(PredictionFacts(batch_size=1, input_tokens=5)))
+    start(predictions).end(None, reader=Read(PredictionFacts(batch_size=1, input_tokens=5)))
 
     def only_the_child_s() -> bool:
-        start(predictions).end(Read(PredictionFacts(batch_size=64, input_tokens=1)))
+        start(predictions).end(None, reader=Read(PredictionFacts(batch_size=64, input_tokens=1)))
         return recorder.point("paddle.prediction.batch_size").value == 64 and recorder.point("paddle.tokens").value == 1
 
     assert in_child(only_the_child_s) == 0
@@ -214,7 +214,7 @@ def test_a_forked_child_counts_its_own(recorder: Recorder, predictions: Predicti
 
 def test_no_exemplar_of_another_span(recorder: Recorder, predictions: Predictions) -> None:
     """Values are recorded at the collection: the span that is current then has nothing to do with them."""
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     with recorder.tracer_provider.get_tracer("user").start_as_current_span("scrape"):
         point = recorder.point("paddle.prediction.duration")
     assert point.exemplar_trace_ids == ()

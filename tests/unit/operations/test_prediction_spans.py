@@ -36,7 +36,7 @@ class Read:
         """Return the facts."""
         return self._facts
 
-    def span_attributes(self) -> Mapping[str, Any]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
         """Return an attribute that only a span needs."""
         self.described += 1
         return {"paddle.input.names": ("x",)}
@@ -78,7 +78,7 @@ def test_what_a_span_says(recorder: Recorder, steady: Clock) -> None:
     """Model, kind, device, what is the same for each and what is this one's; name, times, kind and status."""
     prediction = start(predictions_on(recorder, "always"))
     steady.now += 5 * MILLISECOND
-    prediction.end(Read(PredictionFacts(batch_size=4, input_tokens=11)))
+    prediction.end(None, reader=Read(PredictionFacts(batch_size=4, input_tokens=11)))
     span = recorder.span("predict net")
     assert dict(span.attributes or {}) == {
         **LABELS,
@@ -97,7 +97,7 @@ def test_what_a_span_says(recorder: Recorder, steady: Clock) -> None:
 
 def test_an_unknown_model(recorder: Recorder) -> None:
     """What is not known is ``unknown`` as a name and absent otherwise."""
-    start(predictions_on(recorder, "always"), PredictedModel(None, a.KIND_STATIC_PROGRAM)).end(Read())
+    start(predictions_on(recorder, "always"), PredictedModel(None, a.KIND_STATIC_PROGRAM)).end(None, reader=Read())
     assert dict(recorder.span("predict unknown").attributes or {}) == {
         "paddle.model.name": "unknown",
         "paddle.model.kind": "static_program",
@@ -109,7 +109,7 @@ def test_an_unknown_model(recorder: Recorder) -> None:
 def test_embeddings(recorder: Recorder, name: str | None, span_name: str) -> None:
     """A model that makes embeddings is named and described as the GenAI conventions do."""
     start(predictions_on(recorder, "always"), PredictedModel(name, a.KIND_PRETRAINED_MODEL, embeddings=True)).end(
-        Read()
+        None, reader=Read()
     )
     found = dict(recorder.span(span_name).attributes or {})
     assert (found["gen_ai.operation.name"], found["gen_ai.provider.name"]) == ("embeddings", "paddlepaddle")
@@ -133,7 +133,7 @@ def test_long_enough(recorder: Recorder, steady: Clock, elapsed_ns: int, minimum
     reader = Read()
     prediction = start(predictions_on(recorder, minimum=minimum))
     steady.now += elapsed_ns
-    prediction.end(reader)
+    prediction.end(None, reader=reader)
     assert (len(recorder.spans()), reader.described) == (spans, spans)
     assert recorder.point("paddle.prediction.duration").value == elapsed_ns / 1e9
 
@@ -143,7 +143,7 @@ def test_below_a_recorded_span(recorder: Recorder, steady: Clock, rule: Predicti
     """In a trace that is recorded a short one is a span too, below the current one, unless there are to be none."""
     assert steady.now
     with recorder.tracer_provider.get_tracer("user").start_as_current_span("request") as request:
-        start(predictions_on(recorder, rule)).end(Read())
+        start(predictions_on(recorder, rule)).end(None, reader=Read())
         assert trace.get_current_span() is request
     assert len(recorder.children(recorder.span("request"))) == spans
     assert len(recorder.spans("predict net")) == spans
@@ -154,7 +154,7 @@ def test_outside_a_trace(recorder: Recorder, steady: Clock, rule: PredictionSpan
     """A short one is no span, nor is a long one where there are to be none; each is one where all are to be."""
     prediction = start(predictions_on(recorder, rule))
     steady.now += elapsed_ns
-    prediction.end(Read())
+    prediction.end(None, reader=Read())
     assert len(recorder.spans()) == spans
 
 
@@ -164,7 +164,7 @@ def test_below_a_span_that_has_ended(recorder: Recorder, steady: Clock) -> None:
     ended = recorder.tracer_provider.get_tracer("user").start_span("request")
     ended.end()
     with trace.use_span(ended):
-        start(predictions_on(recorder)).end(Read())
+        start(predictions_on(recorder)).end(None, reader=Read())
     assert recorder.spans("predict net") == []
 
 
@@ -176,7 +176,7 @@ def test_below_a_span_that_is_not_sampled(steady: Clock, elapsed_ns: int) -> Non
     with trace.use_span(not_sampled):
         prediction = start(predictions_on(recorder))
         steady.now += elapsed_ns
-        prediction.end(Read())
+        prediction.end(None, reader=Read())
     assert recorder.spans() == []
     assert recorder.point("paddle.prediction.duration").count == 1
 
@@ -209,7 +209,7 @@ def test_a_sampler_sees_everything() -> None:
     """Samplers decide by what is given at the start of a span; all is known by then."""
     sampler = _Seeing()
     recorder = Recorder(sampler=sampler)
-    start(predictions_on(recorder, "always")).end(Read(PredictionFacts(batch_size=2)), ValueError())
+    start(predictions_on(recorder, "always")).end(None, ValueError(), Read(PredictionFacts(batch_size=2)))
     (seen,) = sampler.seen
     assert (seen["name"], seen["error.type"], seen["paddle.batch_size"]) == ("predict net", "ValueError", 2)
 
@@ -217,7 +217,7 @@ def test_a_sampler_sees_everything() -> None:
 @pytest.mark.parametrize("error", [ValueError("/home/me/secret"), KeyboardInterrupt(), SystemExit(1)])
 def test_a_failure(recorder: Recorder, error: BaseException) -> None:
     """Status ERROR with the exception's class; its message is nowhere, and the exception is as it was."""
-    start(predictions_on(recorder, "always")).end(Read(PredictionFacts(batch_size=2)), error)
+    start(predictions_on(recorder, "always")).end(None, error, Read(PredictionFacts(batch_size=2)))
     span, kind = recorder.span("predict net"), type(error).__name__
     assert (span.status.status_code, span.status.description) == (StatusCode.ERROR, kind)
     assert (span.attributes or {})["error.type"] == kind
@@ -233,7 +233,7 @@ def test_inside_a_generation(recorder: Recorder, steady: Clock, rule: Prediction
     generation = Generations(telemetry_on(recorder)).start()
     prediction = start(predictions_on(recorder, rule))
     steady.now += 10**9
-    prediction.end(Read())
+    prediction.end(None, reader=Read())
     generation.finish(GenerationResponse)
     assert len(recorder.spans("predict net")) == spans
     assert recorder.point("paddle.prediction.duration").count == 1
@@ -253,7 +253,7 @@ def test_a_wall_clock_that_is_set_back(recorder: Recorder, monkeypatch: pytest.M
             return an_hour_ago
 
     monkeypatch.setattr(clock, "time", _SetBack)
-    prediction.end(Read())
+    prediction.end(None, reader=Read())
     span = recorder.span("predict net")
     assert span.start_time is not None
     assert span.end_time is not None
@@ -266,7 +266,7 @@ def test_a_wall_clock_that_is_set_back(recorder: Recorder, monkeypatch: pytest.M
 def test_settings_count_from_the_next_switching_on(recorder: Recorder) -> None:
     """Settings that are read anew count for the next prediction."""
     predictions = predictions_on(recorder, "never")
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     predictions.telemetry.use(recorder.tracer_provider, Settings(prediction_spans="always"))
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert len(recorder.spans("predict net")) == 1

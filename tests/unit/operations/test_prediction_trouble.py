@@ -30,7 +30,7 @@ class Read:
         """Return the facts."""
         return PredictionFacts(batch_size=2)
 
-    def span_attributes(self) -> Mapping[str, Any]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
         """Return attributes."""
         return {"paddle.input.names": ("x",)}
 
@@ -74,7 +74,7 @@ def test_a_reader_without_facts(recorder: Recorder, predictions: Predictions, te
     telemetry_trouble.expected = True
     reader = Read()
     reader.facts = raising(BROKEN)
-    start(predictions).end(reader)
+    start(predictions).end(None, reader=reader)
     assert counted(recorder) == (1, 1, 0)
     assert "paddle.batch_size" not in (recorder.span("predict net").attributes or {})
     assert (recorder.span("predict net").attributes or {})["paddle.input.names"] == ("x",)
@@ -88,7 +88,7 @@ def test_a_reader_without_attributes(
     reader = Read()
     reader.span_attributes = raising(BROKEN)
     for _ in range(3):
-        start(predictions).end(reader)
+        start(predictions).end(None, reader=reader)
     assert counted(recorder) == (3, 3, 3)
     assert (recorder.spans()[0].attributes or {})["paddle.batch_size"] == 2
     assert len([record for record in caplog.records if record.name == "paddle_otel"]) == 1
@@ -99,8 +99,8 @@ def test_broken_instruments(recorder: Recorder, predictions: Predictions, teleme
     """Instruments that raise cost metrics, not spans."""
     telemetry_trouble.expected = True
     setattr(predictions.metrics, "record", raising(BROKEN))  # noqa: B010 - not assignable for pyright
-    start(predictions).end(Read())
-    start(predictions).end(Read(), ValueError())
+    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, ValueError(), Read())
     assert counted(recorder) == (2, 0, 0)
 
 
@@ -113,7 +113,7 @@ def test_a_broken_processor(
     processor = SpanProcessor()
     setattr(processor, hook, raising(BROKEN))
     recorder.tracer_provider.add_span_processor(processor)
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert counted(recorder)[1:] == (1, 1)
 
 
@@ -135,7 +135,7 @@ def test_what_a_prediction_uses(recorder: Recorder, predictions: Predictions, us
         return _Use(lambda: {"paddle.gpu.energy": 1.5})
 
     use.tell_by(begin)
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert (recorder.span("predict net").attributes or {})["paddle.gpu.energy"] == 1.5
     assert devices == ["gpu:0"]
 
@@ -148,7 +148,7 @@ def test_without_a_gpu_nobody_is_asked(
     use.tell_by(raising(AssertionError("asked")))
     prediction = predictions.start(PredictedModel("net", a.KIND_PREDICTOR, device=device))
     assert prediction is not None
-    prediction.end(Read())
+    prediction.end(None, reader=Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -156,7 +156,7 @@ def test_who_no_longer_knows_is_not_asked(recorder: Recorder, predictions: Predi
     """Nor does a prediction wait for an answer."""
     use.tell_by(raising(AssertionError("asked")))
     use.tell_by(None)
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -166,7 +166,7 @@ def test_inside_a_generation_it_uses_nothing_of_its_own(
     """Energy is not counted twice: inside a generation it is the generation's."""
     use.tell_by(raising(AssertionError("asked")))
     generation = Generations(telemetry_on(recorder)).start()
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     generation.finish(GenerationResponse)
     assert counted(recorder) == (1, 1, 1)
 
@@ -178,7 +178,7 @@ def test_a_use_that_cannot_be_told(
     """Hardware that cannot be read costs only what it would have told."""
     telemetry_trouble.expected = True
     use.tell_by(raising(BROKEN) if part == "begin" else lambda _: _Use(raising(BROKEN)))
-    start(predictions).end(Read())
+    start(predictions).end(None, reader=Read())
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -187,9 +187,9 @@ def test_nothing_is_kept_alive(predictions: Predictions, error: ValueError | Non
     """When the call is over, nothing of it is held: not the reader with its tensors, not the exception."""
     reader, prediction = Read(), start(predictions)
     if error is None:
-        prediction.end(reader)
+        prediction.end(None, reader=reader)
     else:
-        prediction.end(reader, error)
+        prediction.end(None, error, reader)
     gone = [weakref.ref(reader)]
     gc.disable()
     try:
@@ -204,7 +204,7 @@ def test_telemetry_that_is_interrupted(recorder: Recorder, predictions: Predicti
     reader = Read()
     reader.facts = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        start(predictions).end(reader)
+        start(predictions).end(None, reader=reader)
     assert counted(recorder) == (0, 0, 0)
 
 
@@ -218,9 +218,9 @@ def test_a_device_that_is_found_out_for_a_span(recorder: Recorder, predictions: 
 
     never = Predictions(telemetry_on(recorder, Settings(prediction_spans="never")))
     anywhere = PredictedModel("net", a.KIND_JIT_LAYER)
-    Prediction(never, anywhere, in_place).end(Read())
+    Prediction(never, anywhere, in_place).end(None, reader=Read())
     assert asked == []
-    Prediction(predictions, anywhere, in_place).end(Read())
+    Prediction(predictions, anywhere, in_place).end(None, reader=Read())
     assert asked == ["device"]
     assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:1"
     assert counted(recorder) == (1, 2, 2)
@@ -232,7 +232,7 @@ def test_a_device_that_cannot_be_found_out(
     """It is absent, and nobody is asked what it is used for."""
     telemetry_trouble.expected = True
     use.tell_by(raising(BROKEN))
-    Prediction(predictions, PredictedModel("net", a.KIND_JIT_LAYER), raising(BROKEN)).end(Read())
+    Prediction(predictions, PredictedModel("net", a.KIND_JIT_LAYER), raising(BROKEN)).end(None, reader=Read())
     assert counted(recorder) == (1, 1, 1)
     assert "paddle.device" not in (recorder.span("predict net").attributes or {})
     assert {line.partition(":")[0] for line in telemetry_trouble.sites} == {"looking for the device of a prediction"}
@@ -255,6 +255,6 @@ def test_a_device_that_somebody_knows_the_use_of(
         PredictedModel("net", a.KIND_JIT_LAYER),
         lambda: PredictedModel("net", a.KIND_JIT_LAYER, device=devices.pop()),
     )
-    here.end(Read())
+    here.end(None, reader=Read())
     assert begun == ["gpu:0"]
     assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:0"

@@ -33,7 +33,7 @@ class Read:
         """Return the facts."""
         return PredictionFacts(2, self._tokens)
 
-    def span_attributes(self) -> Mapping[str, Any]:
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
         """Return no more."""
         return {}
 
@@ -67,7 +67,7 @@ def said(recorder: Recorder) -> dict[str, Any]:
 def test_what_was_read_is_billed(recorder: Recorder) -> None:
     """Exactly these attributes, in the trace of its span, which says who asked, too."""
     with identify(tenant="acme"):
-        start(predictions_on(recorder, prediction_spans="always"), BERT).end(Read(12))
+        start(predictions_on(recorder, prediction_spans="always"), BERT).end(None, reader=Read(12))
     assert said(recorder) == {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "paddlepaddle",
@@ -86,7 +86,7 @@ def test_what_was_read_is_billed(recorder: Recorder) -> None:
 
 def test_without_a_span_it_is_billed_all_the_same(recorder: Recorder) -> None:
     """Also a failed one."""
-    start(predictions_on(recorder, prediction_spans="never"), NET).end(Read(3), ValueError())
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, ValueError(), Read(3))
     assert said(recorder) == {
         "gen_ai.provider.name": "paddlepaddle",
         "gen_ai.request.model": "net",
@@ -102,7 +102,7 @@ def test_without_a_number_nothing_is_billed(recorder: Recorder, monkeypatch: pyt
     """And nothing is asked or made for it."""
     monkeypatch.setattr(usage, "current_identity", raising(AssertionError("who asked was looked for")))
     monkeypatch.setattr(usage.uuid, "uuid4", raising(AssertionError("an event was made")))
-    start(predictions_on(recorder, prediction_spans="never"), NET).end(Read(None))
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, reader=Read(None))
     assert recorder.events("paddle.usage") == []
     assert recorder.points("paddle.tokens") == []
 
@@ -116,7 +116,7 @@ def test_broken_instruments_do_not_cost_the_record(
     prediction = start(predictions, NET)
     monkeypatch.setattr(predictions.metrics, "record", raising(RuntimeError("a bug")))
     monkeypatch.setattr(predictions.telemetry, "tracer", None)
-    prediction.end(Read(3))
+    prediction.end(None, reader=Read(3))
     assert said(recorder)["gen_ai.usage.input_tokens"] == 3
 
 
