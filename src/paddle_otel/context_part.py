@@ -32,11 +32,19 @@ def set_over_default(variable: ContextVar[_T], value: _T) -> Token[_T]:
     return variable.set(value)
 
 
-def _make_base() -> None:
-    """Do the same for OpenTelemetry's variable, which it keeps to itself: once in each context."""
+def attach_over_base(context: Context) -> Token[Context]:
+    """Make a context the current one, as ``attach`` does; and see to the same for OpenTelemetry's own variable.
+
+    Args:
+        context: The context.
+
+    Returns:
+        What detaches it.
+    """
     if not _has_base.get():
         _has_base.set(True)
         otel_context.attach(otel_context.get_current())
+    return otel_context.attach(context)
 
 
 class ContextPart:
@@ -73,8 +81,7 @@ class ContextPart:
         Args:
             value: What the mark is in it.
         """
-        _make_base()
-        self._token = otel_context.attach(self._inside)
+        self._token = attach_over_base(self._inside)
         self._mark_token = set_over_default(self._mark, value)
 
     def leave(self) -> None:

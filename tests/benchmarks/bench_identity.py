@@ -73,10 +73,13 @@ def _requests() -> list[Row]:
         otel_context.detach(token)
 
     bare = _cost(unsaid)  # a web framework's own instrumentation does that, with us and without
-    return [
+    rows = [
         row("identity", "a whole request, four ids by headers", _cost(by_headers) - bare, "us", goal=REQUEST_GOAL),
         row("identity", "a whole request, said in code", _cost(in_code), "us", goal=REQUEST_GOAL),
     ]
+    with trace.use_span(trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)):
+        rows.append(row("identity", "the same below a span", _cost(in_code), "us", goal=REQUEST_GOAL))
+    return rows
 
 
 def _asking() -> list[Row]:

@@ -134,6 +134,7 @@ def _way(sdk: _Sdk, way: Way) -> list[Row]:
     ways = {
         "no span": way.observed,
         "timed": way.timed,
+        "histogram by hand": sdk.by_hand.timed(way.plain),
         "plain below a span": sdk.in_a_trace(way.plain),
         "span": sdk.in_a_trace(way.observed),
         "hand": sdk.in_a_trace(sdk.by_hand.around(way.plain)),
@@ -152,6 +153,7 @@ def _way(sdk: _Sdk, way: Way) -> list[Row]:
             goal=15,
             over=("by hand", hand),
         ),
+        row("predict", f"{way.title}, a histogram by hand, median", costs["histogram by hand"].median, "us"),
         row("predict", f"{way.title}, a wrapper that reads the clock, median", costs["timed"].median, "us"),
         row("predict", f"{way.title}, with a span, median", span, "us", goal=70, over=("by hand", hand)),
         row("predict", f"{way.title}, a span and a histogram by hand, median", hand, "us"),

@@ -1,8 +1,9 @@
 """What is remembered of a loaded program: its name, on every device that it ran on."""
 
-from typing import Final
+from typing import Any, Final
 
 from paddle_otel.inference.predictor_config import PredictorOrigin
+from paddle_otel.inference.static_places import place_name
 from paddle_otel.operations.model_naming import ModelNaming
 from paddle_otel.operations.predicted_model import PredictedModel
 
@@ -18,19 +19,28 @@ class NamedModel:
         anywhere: The model without its device, which metrics do not tell.
     """
 
-    __slots__ = ("_by_device", "_kind", "_naming", "anywhere")
+    __slots__ = ("_at_last_place", "_by_device", "_kind", "_naming", "anywhere")
 
     def __init__(self, kind: str, naming: ModelNaming | None) -> None:
         self._kind: Final = kind
         self._naming: Final = naming
         self._by_device: dict[str | None, PredictedModel] = {}
         self.anywhere: Final = self.on(None)
+        self._at_last_place: tuple[Any, PredictedModel] = (None, self.anywhere)
 
     def on(self, device: str | None) -> PredictedModel:
         """Return the model as it runs on a device, ``None`` for one that is not known."""
         model = self._by_device.get(device)
         if model is None:
             model = self._by_device[device] = self._made_for(device)
+        return model
+
+    def at(self, place: Any) -> PredictedModel:
+        """Return the model as it runs at one of Paddle's places, ``None`` for one that is not known."""
+        last, model = self._at_last_place
+        if place is not last:  # the name of a place takes as long as all else about a short run
+            model = self.on(place_name(place))
+            self._at_last_place = (place, model)
         return model
 
     def origin(self, device: str | None) -> PredictorOrigin:

@@ -26,6 +26,10 @@ class CallValues(ProgramValues):
         """Return a shape; empty for a number, for what has no shape, and for rows of different lengths."""
         return _shape(self._values[index])
 
+    def shapes(self) -> Sequence[Sequence[int]]:
+        """Return the shapes of all values, as :meth:`shape` does."""
+        return [_shape(value) for value in self._values]
+
     def rows(self) -> int | None:
         """Return the leading dimension of the first value that has two dimensions or more, ``None`` for no such."""
         return rows_among(self._values)

@@ -25,8 +25,8 @@ def _described(values: ProgramValues, names: str, leading_dimensions: str) -> di
     found: dict[str, AttributeValue] = {}
     if values.names:
         found[names] = values.names
-    shapes = [values.shape(index) for index in range(values.count)]
+    shapes = values.shapes()
     # Only all of them: a list with gaps could not be matched to the names.
     if shapes and all(shapes):
-        found[leading_dimensions] = tuple(int(shape[0]) for shape in shapes)
+        found[leading_dimensions] = tuple([int(shape[0]) for shape in shapes])
     return found

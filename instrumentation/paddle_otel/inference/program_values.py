@@ -29,14 +29,17 @@ class ProgramValues(ABC):
         """Return a shape; empty for a number and for what has no shape."""
         ...
 
+    def shapes(self) -> Sequence[Sequence[int]]:
+        """Return the shapes of all values."""
+        return [self.shape(index) for index in range(self.count)]
+
     def rows(self) -> int | None:
         """Return the leading dimension of the first value that has two dimensions or more.
 
         Returns:
             The rows; ``None`` when every value is a number or a single row, for those do not tell.
         """
-        for index in range(self.count):
-            shape = self.shape(index)
+        for shape in self.shapes():
             if len(shape) >= ROWS_AND_COLUMNS:
                 return int(shape[0])
         return None

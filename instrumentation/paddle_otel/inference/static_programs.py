@@ -48,7 +48,7 @@ class KnownProgram:
 
     def model_on(self, executor: Any) -> PredictedModel:
         """Return the model as it runs on the device of an executor, which is made for it and keeps it."""
-        return self._named.on(place_name(executor.place))
+        return self._named.at(executor.place)
 
     def origin_on(self, executor: Any) -> PredictorOrigin:
         """Return what is known of it, for a run that generates."""

@@ -31,10 +31,23 @@ def current_identity(context: Context | None = None) -> Identity:
     """
     # The error boundary is written out: every request comes by here, and a call would be a tenth of it.
     try:
-        return _known(otel_context.get_current() if context is None else context) or NOBODY
+        if context is None:
+            context = otel_context.get_current()
+        known: Identity | None = context.get(_SAID)  # pyright: ignore[reportAssignmentType] - nothing else is ever there
+        if _WHOLE in context:
+            return known or NOBODY  # what else is here is of another request
+        claimed: Identity | None = context.get(_CLAIMED)  # pyright: ignore[reportAssignmentType] - see above
+        if claimed is not None:
+            known = claimed if known is None else known.over(claimed)
+        carried = baggage.get_all(context)
+        if carried:  # read here, not when it arrives: most requests have none, and few ask
+            found = _in_baggage(carried)
+            known = found if known is None else known.over(found)
     except Exception as error:  # noqa: BLE001 - see above
         report("looking for who asked", error)
         return NOBODY
+    else:
+        return known or NOBODY
 
 
 def with_identity(identity: Identity, context: Context | None = None) -> Context:
@@ -59,21 +72,7 @@ def is_claimed(context: Context) -> bool:
 
 def said_identity(context: Context) -> Identity | None:
     """Return what the program itself has said, if anything."""
-    return cast("Identity | None", context.get(_SAID))
-
-
-def _known(context: Context) -> Identity | None:
-    known = said_identity(context)
-    if context.get(_WHOLE):
-        return known  # what else is here is of another request
-    claimed = cast("Identity | None", context.get(_CLAIMED))
-    if claimed is not None:
-        known = claimed if known is None else known.over(claimed)
-    carried = baggage.get_all(context)
-    if carried:  # read here, not when it arrives: most requests have none, and few ask
-        found = _in_baggage(carried)
-        known = found if known is None else known.over(found)
-    return known
+    return context.get(_SAID)  # pyright: ignore[reportReturnType] - nothing else is ever there
 
 
 def _in_baggage(carried: Mapping[str, object]) -> Identity | None:

@@ -4,6 +4,7 @@ They are claims of the client, unless a gateway in front of the service sets the
 """
 
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from paddle_otel.identity.configured import configured
 from paddle_otel.identity.identity import NOBODY, Identity
@@ -16,18 +17,16 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
 
     Args:
         values_of: Returns the values of the header of this name, none or ``None`` where it is not there; a single text
-            is one value, as some getters return it.
+            is one value, as some getters return it. What is no text is left out.
     """
     found: dict[str, str] = {}
     for field, name in configured().headers:
-        if field in found:
+        if field in found or not (values := values_of(name)):
             continue
-        values = values_of(name)
-        if not values:
-            continue
-        only = values[0] if isinstance(values, list) and len(values) == 1 else None
         # Nearly always there is one, and it needs no second look.
-        value = only if isinstance(only, str) and only.isascii() else _one(values)
+        value = values[0] if isinstance(values, list) and len(values) == 1 else values
+        if not isinstance(value, str) or not value.isascii():
+            value = _one(values)
         if value:
             found[field] = value
     if not found:
@@ -36,16 +35,12 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
     return Identity(get("request"), get("session"), get("user"), get("tenant"))
 
 
-def _one(values: Iterable[str] | str) -> str:
+def _one(values: object) -> str:
     """Return one value of several as HTTP and WSGI servers do, so that a client cannot add a second one that wins."""
-    if isinstance(values, str):
-        values = (values,)
-    texts = [value for value in values if _is_text(value)]
-    return _as_written(_ALL_ALIKE.join(texts))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)  # a carrier may be anybody's
+    # A carrier may be anybody's, and hold anything.
+    several = isinstance(values, Iterable) and not isinstance(values, str)
+    values = cast("Iterable[object]", values if several else (values,))
+    return _as_written(_ALL_ALIKE.join(value for value in values if isinstance(value, str)))
 
 
 def _as_written(value: str) -> str:

@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from functools import partial
-from types import TracebackType
-from typing import Any, Final, NamedTuple, cast
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, cast
 from uuid import UUID
 
 from opentelemetry import baggage
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from paddle_otel.context_part import ContextPart
+from paddle_otel.context_part import ContextPart, attach_over_base, set_over_default
 from paddle_otel.decorators import Decorator, Observation
-from paddle_otel.guard import guard, guarded
+from paddle_otel.guard import guard, guarded, report
 from paddle_otel.identity.configured import configured
 from paddle_otel.identity.current import (
     current_identity,
@@ -26,6 +26,8 @@ from paddle_otel.identity.current import (
 from paddle_otel.identity.identity import FIELDS, Identity
 
 _logger: Final = logging.getLogger("paddle_otel")
+
+_NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 # Names of this project's own arguments, so that the set cannot grow with traffic.
 _told: Final[set[str]] = set()
@@ -60,7 +62,10 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
         propagate: bool = False,
     ) -> None:
         self._said: Final = Identity(
-            _text("request", request), _text("session", session), _text("user", user), _text("tenant", tenant)
+            request if request is None or isinstance(request, str) else _text("request", request),
+            session if session is None or isinstance(session, str) else _text("session", session),
+            user if user is None or isinstance(user, str) else _text("user", user),
+            tenant if tenant is None or isinstance(tenant, str) else _text("tenant", tenant),
         )
         self._propagate: Final = propagate is True
 
@@ -74,23 +79,30 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
 
     def __enter__(self) -> Identity:
         """Begin a block."""
-        identified = self._identified(self._said)
-        if identified is None:
-            return current_identity()
-        identified.enter()
-        _open.set(_Open(self, identified, _open.get()))
-        return identified.identity or current_identity()
+        # The error boundaries of a block are written out: many a request has one.
+        try:
+            around = otel_context.get_current()
+            context, known = _saying(self._said, around, propagate=self._propagate)
+            block = _Block(self, context, around)
+            block.token = attach_over_base(context)
+            block.mark = set_over_default(_block, block)
+        except Exception as trouble:  # noqa: BLE001 - see above
+            report("beginning to say who asked", trouble)
+            known = None
+        return known or current_identity()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """End it; what was raised goes on."""
-        opened = _open.get()
-        while opened is not None and opened.by is not self:
-            opened = opened.around
-        if opened is not None:  # else it was entered in another context, of which nothing is here
-            _open.set(opened.around)
-            opened.identified.leave()
+        try:
+            block = _block.get()
+            while block is not None and block.by is not self:
+                block = block.around
+            if block is not None:  # else it was entered in another context, of which nothing is here
+                block.leave()
+        except Exception as trouble:  # noqa: BLE001 - see above
+            report("ending to say who asked", trouble)
 
     async def __aenter__(self) -> Identity:
         """Begin a block of a coroutine."""
@@ -104,32 +116,22 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
 
     @guarded("saying who asked")
     def _identified(self, said: Identity, *, whole: bool = False) -> "_Identified":
-        around, known = otel_context.get_current(), None
-        carried = baggage.get_all(around)
-        if whole:
-            context = with_whole_identity(said, _without_baggage(around))
-        else:
-            merged = said.over(said_identity(around))
-            context = with_identity(merged, around)
-            known = None if carried or is_claimed(around) else merged
-        if carried or self._propagate:
-            context = _with_baggage(context, said, carried, propagate=self._propagate)
-        return _Identified(ContextPart(context, around), known)
+        around = otel_context.get_current()
+        context, _ = _saying(said, around, propagate=self._propagate, whole=whole)
+        return _Identified(ContextPart(context, around))
 
 
 class _Identified:
-    """One block or call in which it is said.
+    """One call in which it is said; of a generator in several parts.
 
     Args:
         part: The context in which it is.
-        identity: Who is known in it, where nobody else says anything; ``None`` where that is to be looked for.
     """
 
-    __slots__ = ("_part", "identity")
+    __slots__ = ("_part",)
 
-    def __init__(self, part: ContextPart, identity: Identity | None) -> None:
+    def __init__(self, part: ContextPart) -> None:
         self._part = part
-        self.identity: Final = identity
 
     @guarded("beginning to say who asked")
     def enter(self) -> None:
@@ -152,21 +154,72 @@ class _Identified:
         """Nothing: it has been left."""
 
 
-class _Open(NamedTuple):
+class _Block:
     """A block that goes on in this thread or task.
 
+    Args:
+        by: What says who it works for.
+        context: What is current in it.
+        caller_context: What is current around it.
+
     Attributes:
-        by: What opened it.
-        identified: Its block.
-        around: The one that it is inside of.
+        by: As given.
+        around: The block that it is inside of.
+        token: What detaches its context.
+        mark: What makes the block around it the innermost one again; tells whether it is left where it was entered.
     """
 
-    by: identify
-    identified: _Identified
-    around: "_Open | None"
+    __slots__ = ("_caller_context", "_context", "around", "by", "mark", "token")
+
+    token: Token[Context]
+    mark: "Token[_Block | None]"
+
+    def __init__(self, by: identify, context: Context, caller_context: Context) -> None:
+        self.by = by
+        self._context = context
+        self._caller_context = caller_context
+        self.around = _block.get()
+
+    def leave(self) -> None:
+        """End it, with those that are still inside of it."""
+        try:
+            _block.reset(self.mark)
+        except (RuntimeError, ValueError):
+            # This context is a copy of the one that it was entered in, and perhaps left in.
+            if otel_context.get_current() is self._context:
+                otel_context.attach(self._caller_context)
+        else:
+            otel_context.detach(self.token)
 
 
-_open: Final[ContextVar[_Open | None]] = ContextVar("paddle_otel_identify", default=None)
+_block: Final[ContextVar[_Block | None]] = ContextVar("paddle_otel_identify", default=None)
+
+
+def _saying(
+    said: Identity, around: Context, *, propagate: bool, whole: bool = False
+) -> tuple[Context, Identity | None]:
+    """Return a context in which it is said.
+
+    Args:
+        said: What is said.
+        around: The context around it.
+        propagate: Whether baggage says it too.
+        whole: Whether nobody but these are known in it.
+
+    Returns:
+        The context, and who is known in it; ``None`` where that is to be looked for, as somebody else may say more.
+    """
+    known, carried = None, baggage.get_all(around) if around else _NOTHING
+    if whole:
+        context = with_whole_identity(said, _without_baggage(around))
+    else:
+        before = said_identity(around)
+        merged = said if before is None else said.over(before)
+        context = with_identity(merged, around)
+        known = None if carried or is_claimed(around) else merged
+    if carried or propagate:
+        context = _with_baggage(context, said, carried, propagate=propagate)
+    return context, known
 
 
 def _without_baggage(context: Context) -> Context:
@@ -198,8 +251,6 @@ def _with_baggage(context: Context, said: Identity, carried: Mapping[str, object
 
 
 def _text(field: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
     with guard("reading an id that a program says"):
         if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
             return str(value)

@@ -22,6 +22,8 @@ class Identity:
         tenant: The customer or team that pays for it.
     """
 
+    __slots__ = ("_attributes", "request", "session", "tenant", "user")
+
     def __init__(
         self,
         request: str | None = None,
@@ -39,11 +41,9 @@ class Identity:
     def attributes(self) -> "MappingProxyType[str, AttributeValue]":
         """What is known, as attributes of spans and events."""
         # Not a cached_property, which takes a lock up to Python 3.11: two threads may make the same twice.
-        if self._attributes is None:
-            self._attributes = self._made_attributes()
-        return self._attributes
-
-    def _made_attributes(self) -> "MappingProxyType[str, AttributeValue]":
+        made = self._attributes
+        if made is not None:
+            return made
         # One after the other: it is asked for at each request, and a loop costs three times as much.
         found: dict[str, AttributeValue] = {}
         if self.request is not None:
@@ -54,7 +54,8 @@ class Identity:
             found[a.ENDUSER_ID] = self.user
         if self.tenant is not None:
             found[a.PADDLE_TENANT_ID] = self.tenant
-        return MappingProxyType(found)
+        self._attributes = made = MappingProxyType(found)
+        return made
 
     def over(self, other: "Identity | None") -> "Identity":
         """Return what this one knows, and of the rest what another one knows."""

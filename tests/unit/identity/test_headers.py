@@ -107,11 +107,24 @@ def test_the_propagator_survives_any_carrier(telemetry_trouble: Any) -> None:
     assert dict(IdentityPropagator().extract(nothing)) == {}
 
 
-@pytest.mark.parametrize("value", [5, None, b"acme", [None, 5], object])
-def test_what_is_no_text_is_unknown(value: Any) -> None:
+class Mapped(dict[str, Any]):
+    """A carrier that is no plain dictionary, which OpenTelemetry's getter reads."""
+
+
+@pytest.mark.parametrize("kind", [dict, Mapped])
+@pytest.mark.parametrize("value", [5, 0, None, b"acme", [], [None, 5], [[None, 5]], (b"acme",), object])
+def test_what_is_no_text_is_unknown(value: Any, kind: type[dict[str, Any]]) -> None:
     """Carriers are anybody's."""
-    found = IdentityPropagator().extract({"x-tenant-id": [value], "x-user-id": "u"}, Context())
+    found = IdentityPropagator().extract(kind({"x-tenant-id": value, "x-user-id": "u"}), Context())
     assert current_identity(found) == Identity(user="u")
+
+
+@pytest.mark.parametrize("kind", [dict, Mapped])
+@pytest.mark.parametrize(("value", "tenant"), [("a", "a"), (["a"], "a"), (("a", "b"), "a,b"), (["a", 5, "b"], "a,b")])
+def test_one_value_and_several(value: Any, tenant: str, kind: type[dict[str, Any]]) -> None:
+    """Several are one, as servers join them; the same with every carrier."""
+    found = IdentityPropagator().extract(kind({"x-tenant-id": value}), Context())
+    assert current_identity(found) == Identity(tenant=tenant)
 
 
 @pytest.mark.usefixtures("held")

@@ -48,6 +48,20 @@ def test_inner_blocks_win_and_inherit() -> None:
         assert current_identity() == Identity(session="s", tenant="acme")
 
 
+@pytest.mark.parametrize("claimed", [True, False])
+def test_the_block_is_given_what_others_say_too(claimed: bool) -> None:
+    """A header, or baggage."""
+    context = (
+        with_claimed_identity(Identity(user="ann", tenant="globex"))
+        if claimed
+        else baggage.set_baggage("enduser.id", "ann")
+    )
+    token = otel_context.attach(context)
+    with identify(tenant="acme") as identity:
+        assert identity == current_identity() == Identity(user="ann", tenant="acme")
+    otel_context.detach(token)
+
+
 def test_an_exception_leaves_the_block() -> None:
     """Unchanged, and nothing of the block stays."""
     error = KeyboardInterrupt()
@@ -105,9 +119,12 @@ def test_a_block_that_is_left_in_another_context_says_nothing_there() -> None:
     elsewhere.run(block.__exit__, None, None, None)
     assert elsewhere.run(current_identity) == NOBODY
     copied = entered.run(contextvars.copy_context)
-    copied.run(block.__exit__, None, None, None)
-    assert copied.run(current_identity) == NOBODY
+    for _ in range(2):
+        copied.run(block.__exit__, None, None, None)
+        assert copied.run(current_identity) == NOBODY
     assert entered.run(current_identity).tenant == "acme"
+    entered.run(block.__exit__, None, None, None)
+    assert entered.run(current_identity) == NOBODY
 
 
 def test_coroutines() -> None:
