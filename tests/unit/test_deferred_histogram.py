@@ -47,6 +47,23 @@ def test_what_was_recorded_is_in_the_next_collection(recorder: Recorder) -> None
     assert sum(p.count for p in recorder.points(NAME)) == 3
 
 
+@pytest.mark.parametrize("most", [0, 2, 100])
+def test_values_that_come_together(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Each goes to its own histogram, with the same attributes; what is not there is not recorded, queued or not."""
+    monkeypatch.setattr(deferred_histogram, "MAXIMUM_QUEUED", most)
+    telemetry = telemetry_on(recorder)
+    histogram = telemetry.meters.deferred_histogram(m.TOKENIZER_DURATION, m.TOKENIZER_TOKENS)
+    telemetry.meters.observable(m.TOKENS, lambda: ())
+    histogram.record(0.5, LABELS, 7)
+    histogram.record(0.25, LABELS, None)
+    histogram.record(0.25, LABELS)
+    histogram.record(None, LABELS, 5)
+    histogram.record(None, LABELS, 0)
+    duration, tokens = recorder.point(m.TOKENIZER_DURATION.name), recorder.point(NAME)
+    assert (duration.count, duration.value, dict(duration.attributes)) == (3, 1.0, LABELS)
+    assert (tokens.count, tokens.value, dict(tokens.attributes)) == (3, 12, LABELS)
+
+
 def test_nothing_is_recorded_without_values(recorder: Recorder) -> None:
     """No value, no series."""
     histogram_on(telemetry_on(recorder))
