@@ -135,6 +135,7 @@ def _way(sdk: _Sdk, way: Way) -> list[Row]:
         "no span": way.observed,
         "timed": way.timed,
         "histogram by hand": sdk.by_hand.timed(way.plain),
+        **({} if way.least is None else {"least": way.least}),
         "plain below a span": sdk.in_a_trace(way.plain),
         "span": sdk.in_a_trace(way.observed),
         "hand": sdk.in_a_trace(sdk.by_hand.around(way.plain)),
@@ -155,6 +156,11 @@ def _way(sdk: _Sdk, way: Way) -> list[Row]:
         ),
         row("predict", f"{way.title}, a histogram by hand, median", costs["histogram by hand"].median, "us"),
         row("predict", f"{way.title}, a wrapper that reads the clock, median", costs["timed"].median, "us"),
+        *(
+            [row("predict", f"{way.title}, observed by one function, median", costs["least"].median, "us")]
+            if "least" in costs
+            else []
+        ),
         row("predict", f"{way.title}, with a span, median", span, "us", goal=70, over=("by hand", hand)),
         row("predict", f"{way.title}, a span and a histogram by hand, median", hand, "us"),
     ]

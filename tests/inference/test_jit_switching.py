@@ -107,7 +107,7 @@ def test_a_name_alone_makes_no_span_below_nothing(
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(Prediction, "__init__"), (ModelLoads, "start"), (CallValues, "shape"), (CallValues, "__init__")],
+    [(Prediction, "__init__"), (ModelLoads, "start"), (CallValues, "shapes"), (CallValues, "__init__")],
 )
 def test_broken_telemetry_leaves_load_and_call_alone(
     observed: Recorder,

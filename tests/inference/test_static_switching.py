@@ -86,11 +86,11 @@ def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkey
     [
         (Prediction, "__init__"),
         (ModelLoads, "start"),
-        (CallValues, "shape"),
+        (CallValues, "shapes"),
         (RunArguments, "__init__"),
         (KnownPrograms, "predicting"),
         (RunArguments, "output_names"),
-        (KnownProgram, "trains"),
+        (KnownProgram, "read"),
     ],
 )
 def test_broken_telemetry_leaves_load_and_run_alone(
