@@ -24,8 +24,8 @@ from paddle_otel.forking import call_in_forked_child
 
 MAXIMUM_QUEUED: Final = 32768
 """Values that wait for the next collection, about 3 MB: 500 a second when the SDK collects once a minute."""
-GIVES_WAY_AFTER: Final = 32
-"""Values, or pairs of them, that are recorded without giving way to other threads: up to half a millisecond."""
+GIVES_WAY_AFTER: Final = 16
+"""Values, or pairs of them, that are recorded without giving way to other threads, about a quarter of a millisecond."""
 LONGEST_COURTESY: Final = 0.5
 """How many seconds a collection gives way; in a process that is busy with Python each time takes 5 milliseconds."""
 
