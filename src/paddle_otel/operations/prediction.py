@@ -1,7 +1,7 @@
 """One run of a model that generates nothing: metrics always, a span where it is worth its price.
 
-A small predictor runs in 80 microseconds and a span costs as much. The span is therefore written after the run, and only
-below a span that is recorded or when the run took long (``PADDLE_OTEL_PREDICTION_SPANS``).
+A small predictor runs in 80 microseconds and a span costs as much. The span is therefore written after the run, and
+only below a span that is recorded or when the run took long (``PADDLE_OTEL_PREDICTION_SPANS``).
 """
 
 import time
