@@ -47,6 +47,17 @@ def attach_over_base(context: Context) -> Token[Context]:
     return otel_context.attach(context)
 
 
+def leave_copy(context: Context, caller_context: Context) -> None:
+    """Leave a context in a copy of the one in which it was entered, from which no token leads back.
+
+    Args:
+        context: The context; where another one is current, there is nothing to leave.
+        caller_context: The one around it.
+    """
+    if otel_context.get_current() is context:
+        otel_context.attach(caller_context)
+
+
 class ContextPart:
     """Makes a context the current one between :meth:`enter` and :meth:`leave`, any number of times.
 
@@ -94,8 +105,7 @@ class ContextPart:
             self._mark.reset(mark_token)  # first: what stays marked hides all later ones
         except ValueError:
             # Another context: nothing of ours is here, unless this one is a copy of that one.
-            if otel_context.get_current() is self._context:
-                otel_context.attach(self._caller_context)
+            leave_copy(self._context, self._caller_context)
         else:
             self._inside = otel_context.get_current()
             otel_context.detach(token)

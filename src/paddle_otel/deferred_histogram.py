@@ -21,11 +21,15 @@ from opentelemetry.metrics import Meter
 from paddle_otel import instruments
 from paddle_otel.conventions.metric import Metric
 from paddle_otel.forking import call_in_forked_child
+from paddle_otel.guard import attempt
 
 MAXIMUM_QUEUED: Final = 32768
-"""Values that wait for the next collection, about 3 MB: 500 a second when the SDK collects once a minute."""
+"""Values, or pairs of them, that wait for the next collection: 500 a second when the SDK collects once a minute.
+
+They take about 3 MB, of pairs 5.
+"""
 GIVES_WAY_AFTER: Final = 16
-"""Values, or pairs of them, that are recorded without giving way to other threads, about a quarter of a millisecond."""
+"""Values, or pairs of them, that are recorded without giving way to other threads: a quarter of a millisecond."""
 LONGEST_COURTESY: Final = 0.5
 """How many seconds a collection gives way; in a process that is busy with Python each time takes 5 milliseconds."""
 
@@ -88,6 +92,7 @@ class DeferredHistogram:
                 time.sleep(_A_MOMENT)
 
     def _record(self, value: float | None, attributes: Mapping[str, str], others: tuple[float | None, ...]) -> None:
-        for histogram, one in zip(self._histograms, (value, *others), strict=False):
+        for histogram, one in zip(self._histograms, (value, *others), strict=False):  # the last may be left out
             if one is not None:
-                histogram.record(one, attributes, _NO_SPAN)
+                # Each by itself: a broken one costs its values, not those of the others.
+                attempt("recording a value", histogram.record, one, attributes, _NO_SPAN)

@@ -26,7 +26,7 @@ SITES = [
     (f"{INFERENCE}.predictor_known.KnownPredictors.read", False),
     (f"{INFERENCE}.predictor_known.KnownPredictor.__init__", False),
     (f"{INFERENCE}.program_values.HandleValues.rows", True),
-    (f"{INFERENCE}.program_reader._described", True),
+    (f"{INFERENCE}.program_description._described", True),
     (f"{INFERENCE}.program_values.HandleValues.shape", True),
     (f"{OPERATIONS}.prediction.Prediction.__init__", False),
     (f"{OPERATIONS}.prediction.PredictionMetrics.record", False),

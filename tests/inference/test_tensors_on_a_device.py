@@ -38,3 +38,16 @@ def test_content_in_host_memory_is_read(paddle: Any) -> None:
     assert values.array(0).tolist() == array.tolist()
     with pytest.raises(AssertionError, match="copied"):
         values.array(1)
+
+
+class _Unreadable:
+    @property
+    def shape(self) -> list[int]:
+        """Raise: nobody is to ask."""
+        raise AssertionError
+
+
+def test_the_first_that_tells_rows_is_enough() -> None:
+    """What comes after it is not asked for its shape."""
+    row = SimpleNamespace(shape=[5])
+    assert TensorValues((), [row, tensor_on(cpu=True), _Unreadable()]).rows() == 2

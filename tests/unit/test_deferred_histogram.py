@@ -6,7 +6,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import Histogram, InMemoryMetricReader, MetricsData
 
-from observed import telemetry_on, telemetry_to
+from conftest import Trouble
+from observed import raising, telemetry_on, telemetry_to
 from paddle_otel import deferred_histogram
 from paddle_otel.conventions import metrics as m
 from paddle_otel.deferred_histogram import DeferredHistogram
@@ -62,6 +63,25 @@ def test_values_that_come_together(recorder: Recorder, monkeypatch: pytest.Monke
     duration, tokens = recorder.point(m.TOKENIZER_DURATION.name), recorder.point(NAME)
     assert (duration.count, duration.value, dict(duration.attributes)) == (3, 1.0, LABELS)
     assert (tokens.count, tokens.value, dict(tokens.attributes)) == (3, 12, LABELS)
+
+
+@pytest.mark.parametrize("most", [0, 100])
+def test_a_broken_one_of_a_pair(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, telemetry_trouble: Trouble, most: int
+) -> None:
+    """Costs its own values, not those that came with them."""
+    telemetry_trouble.expected = True
+    monkeypatch.setattr(deferred_histogram, "MAXIMUM_QUEUED", most)
+    telemetry = telemetry_on(recorder)
+    histogram = telemetry.meters.deferred_histogram(m.TOKENIZER_DURATION, m.TOKENIZER_TOKENS)
+    telemetry.meters.observable(m.TOKENS, lambda: ())
+    broken, _ = histogram._histograms  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the SDK's
+    monkeypatch.setattr(broken, "record", raising(RuntimeError("broken")))
+    for _ in range(5):
+        histogram.record(0.5, LABELS, 7)
+    assert recorder.point(NAME).count == 5
+    assert recorder.points(m.TOKENIZER_DURATION.name) == []
+    assert telemetry_trouble.sites
 
 
 def test_nothing_is_recorded_without_values(recorder: Recorder) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from paddle_otel.inference.jit_static_values import CallValues, rows_among
+from paddle_otel.inference.program_description import described
 from paddle_otel.inference.program_inputs import TextInputs, facts_of, rows_alone
-from paddle_otel.inference.program_reader import described
 from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prediction import Prediction
 

@@ -10,8 +10,8 @@ from paddle_otel.decorators.generators import Refused
 from paddle_otel.inference.exported_runs import generation_of
 from paddle_otel.inference.handlers import InferenceHandlers
 from paddle_otel.inference.predictor_known import KnownPredictor, KnownPredictors, PredictorValues
+from paddle_otel.inference.program_description import described
 from paddle_otel.inference.program_inputs import facts_of, rows_alone
-from paddle_otel.inference.program_reader import described
 from paddle_otel.observed_call import ObservedCall, ObservedCallWrapper
 from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.prediction import Prediction, inside_model_call
@@ -56,6 +56,7 @@ class _PredictorRun(Prediction):
 
     def facts(self) -> PredictionFacts:
         inputs, text = self.values.inputs, self.known.text
+        # One call less for nearly all: a small program runs in 80 microseconds.
         return rows_alone(inputs.rows()) if text is None else facts_of(inputs, text)
 
     def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, AttributeValue]:

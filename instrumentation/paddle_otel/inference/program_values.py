@@ -39,7 +39,8 @@ class ProgramValues(ABC):
         Returns:
             The rows; ``None`` when every value is a number or a single row, for those do not tell.
         """
-        for shape in self.shapes():
+        for index in range(self.count):
+            shape = self.shape(index)
             if len(shape) >= ROWS_AND_COLUMNS:
                 return int(shape[0])
         return None

@@ -18,7 +18,7 @@ from paddle_otel.operations.prediction import inside_model_call
 
 
 @lru_cache(maxsize=256)  # a program is fed the same names each time
-def _known_by(names: Sequence[str]) -> tuple[bool, TextInputs | None]:
+def _generates_and_text(names: tuple[str, ...]) -> tuple[bool, TextInputs | None]:
     return is_generation_program(names), text_inputs(names)
 
 
@@ -48,7 +48,7 @@ class ExecutorRunWrapper(ObservedCallWrapper):
             return None
         # Now: the executor takes out of the mapping what the program does not know.
         names, inputs = tuple(arguments.feed), tuple(arguments.feed.values())
-        generates, text = _known_by(names)
+        generates, text = _generates_and_text(names)
         if generates:
             call = generation_of(self._handlers, known.origin_on(executor), CallValues(names, inputs), _outputs)
             if call is not None:

@@ -21,7 +21,7 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
     """
     found: dict[str, str] = {}
     for field, name in configured().headers:
-        if field in found or not (values := values_of(name)):
+        if field in found or (values := values_of(name)) is None:
             continue
         # Nearly always there is one, and it needs no second look.
         value = values[0] if isinstance(values, list) and len(values) == 1 else values

@@ -12,7 +12,7 @@ from opentelemetry import baggage
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
-from paddle_otel.context_part import ContextPart, attach_over_base, set_over_default
+from paddle_otel.context_part import ContextPart, attach_over_base, leave_copy, set_over_default
 from paddle_otel.decorators import Decorator, Observation
 from paddle_otel.guard import guard, guarded, report
 from paddle_otel.identity.configured import configured
@@ -165,31 +165,38 @@ class _Block:
     Attributes:
         by: As given.
         around: The block that it is inside of.
-        token: What detaches its context.
+        token: What detaches its context; ``None`` before it is entered and after it is left.
         mark: What makes the block around it the innermost one again; tells whether it is left where it was entered.
+            Likewise: both hold all that is in the context of the request, which a task that outlives it would keep.
     """
 
     __slots__ = ("_caller_context", "_context", "around", "by", "mark", "token")
-
-    token: Token[Context]
-    mark: "Token[_Block | None]"
 
     def __init__(self, by: identify, context: Context, caller_context: Context) -> None:
         self.by = by
         self._context = context
         self._caller_context = caller_context
         self.around = _block.get()
+        self.token: Token[Context] | None = None
+        self.mark: Token[_Block | None] | None = None
 
     def leave(self) -> None:
         """End it, with those that are still inside of it."""
+        mark, token = self.mark, self.token
+        if mark is None or token is None:
+            self._leave_copy()  # of a context in which it was left
+            return
         try:
-            _block.reset(self.mark)
-        except (RuntimeError, ValueError):
-            # This context is a copy of the one that it was entered in, and perhaps left in.
-            if otel_context.get_current() is self._context:
-                otel_context.attach(self._caller_context)
+            _block.reset(mark)
+        except ValueError:
+            self._leave_copy()
         else:
-            otel_context.detach(self.token)
+            self.mark = self.token = None
+            otel_context.detach(token)
+
+    def _leave_copy(self) -> None:
+        _block.set(self.around)
+        leave_copy(self._context, self._caller_context)
 
 
 _block: Final[ContextVar[_Block | None]] = ContextVar("paddle_otel_identify", default=None)

@@ -6,6 +6,7 @@ A *propagator* is what an OpenTelemetry web or gRPC instrumentation asks what a 
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.propagators import textmap
@@ -36,7 +37,7 @@ class IdentityPropagator(textmap.TextMapPropagator):
         try:  # written out: every request comes by here
             # OpenTelemetry's own getter looks for what is iterable, which takes longer than all else here.
             if type(carrier) is dict and getter is textmap.default_getter:
-                values_of: Callable[[str], list[str] | str | None] = carrier.get  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+                values_of: Callable[[str], Any] = carrier.get  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
             else:
                 values_of = partial(getter.get, carrier)
             identity = identity_in_headers(values_of)  # pyright: ignore[reportUnknownArgumentType]

@@ -115,7 +115,9 @@ class Predictions:
 
 
 class Prediction:
-    """One prediction, ended once; reads itself, unless it is told by what.
+    """One prediction, ended once.
+
+    What is known of it is read when it has ended: by a subclass, or by a reader that is given then.
 
     Args:
         predictions: Where it goes.
@@ -169,12 +171,13 @@ class Prediction:
             reader: Reads what is known of it, where the prediction does not itself; may fail.
         """
         end_ns = time.perf_counter_ns()
+        reader = self if reader is None else reader
         error = None if raised is None else error_type(raised)
         used = self._end_use() if self._is_activity or self._use is not None else None
         # Error boundaries are written out here: where the program's own code has just filled the processor's caches,
         # each call costs more than what most of them protect.
         try:
-            facts = self.facts() if reader is None else reader.facts()
+            facts = reader.facts()
         except Exception as trouble:  # noqa: BLE001 - see above
             report("reading a prediction", trouble)
             facts = _NO_FACTS
@@ -190,7 +193,12 @@ class Prediction:
             # Most predictions outside of requests are told by this alone: there the context is empty.
             may_be_due = is_long or current or settings.prediction_spans == "always"
             due = may_be_due and _is_span_due(settings.prediction_spans, current, is_long=is_long)
-            span = self._write_span(end_ns, facts, used, (result, raised), reader or self) if due else None
+            span = None
+            if due:
+                described = attempt("describing a prediction", reader.span_attributes, result, raised)
+                span = self._write_span(
+                    end_ns, facts, error, {**(described or NO_ATTRIBUTES), **(used or NO_ATTRIBUTES)}
+                )
             if facts.input_tokens is not None or BUDGETS.is_active:
                 self._account_for(facts.input_tokens, seconds, error, used, span)
         except Exception as trouble:  # noqa: BLE001 - see above
@@ -249,24 +257,20 @@ class Prediction:
         self,
         end_ns: int,
         facts: PredictionFacts,
-        used: Mapping[str, AttributeValue] | None,
-        outcome: tuple[Any, BaseException | None],
-        reader: PredictionReader,
+        error: str | None,
+        found: Mapping[str, AttributeValue],
     ) -> Span:
-        result, raised = outcome
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
             **self._located().attributes,
-            **(attempt("describing a prediction", reader.span_attributes, result, raised) or NO_ATTRIBUTES),
-            **(used or NO_ATTRIBUTES),
+            **found,
             **current_identity().attributes,
         }
         if facts.batch_size is not None:
             attributes[a.PADDLE_BATCH_SIZE] = facts.batch_size
         if facts.input_tokens is not None:
             attributes[a.GEN_AI_USAGE_INPUT_TOKENS] = facts.input_tokens
-        error = None if raised is None else error_type(raised)
         if error is not None:
             attributes[a.ERROR_TYPE] = error
         span = self._predictions.telemetry.tracer.start_span(

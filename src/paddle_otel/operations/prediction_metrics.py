@@ -41,7 +41,8 @@ class PredictionMetrics:
             self._duration_and_rows.record(seconds, model.labels, rows)
         else:
             self._duration_and_rows.record(seconds, {**model.labels, a.ERROR_TYPE: error})
-            self._duration_and_rows.record(None, model.labels, rows)
+            if rows is not None:
+                self._duration_and_rows.record(None, model.labels, rows)
         if tokens is not None:
             self._generations.count_input(model.name, tokens, identity)
         if model.embeddings:

@@ -107,12 +107,22 @@ def test_the_propagator_survives_any_carrier(telemetry_trouble: Any) -> None:
     assert dict(IdentityPropagator().extract(nothing)) == {}
 
 
+class NeitherTrueNorFalse:
+    """As an array of two numbers."""
+
+    def __bool__(self) -> bool:
+        """Refuse."""
+        raise ValueError
+
+
 class Mapped(dict[str, Any]):
     """A carrier that is no plain dictionary, which OpenTelemetry's getter reads."""
 
 
 @pytest.mark.parametrize("kind", [dict, Mapped])
-@pytest.mark.parametrize("value", [5, 0, None, b"acme", [], [None, 5], [[None, 5]], (b"acme",), object])
+@pytest.mark.parametrize(
+    "value", [5, 0, None, b"acme", [], [None, 5], [[None, 5]], (b"acme",), object, NeitherTrueNorFalse()]
+)
 def test_what_is_no_text_is_unknown(value: Any, kind: type[dict[str, Any]]) -> None:
     """Carriers are anybody's."""
     found = IdentityPropagator().extract(kind({"x-tenant-id": value, "x-user-id": "u"}), Context())

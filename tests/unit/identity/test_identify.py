@@ -2,10 +2,12 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
 import pickle
 import threading
 import uuid
+import weakref
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
@@ -14,6 +16,7 @@ from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import TracerProvider
 
+from paddle_otel.context_part import set_over_default
 from paddle_otel.identity import Identity, current_identity, identify
 from paddle_otel.identity.current import with_claimed_identity
 
@@ -125,6 +128,60 @@ def test_a_block_that_is_left_in_another_context_says_nothing_there() -> None:
     assert entered.run(current_identity).tenant == "acme"
     entered.run(block.__exit__, None, None, None)
     assert entered.run(current_identity) == NOBODY
+
+
+def test_a_copy_of_a_context_is_left_also_where_the_context_was() -> None:
+    """And in whichever order, with one object or two."""
+    outer, inner = identify(tenant="outer"), identify(tenant="inner")
+    for blocks in ((outer, outer), (outer, inner), (outer, inner, outer)):
+        entered = contextvars.copy_context()
+        for block in blocks:
+            entered.run(block.__enter__)
+        before = entered.run(contextvars.copy_context)
+        for context in (before, entered, entered.run(contextvars.copy_context)):
+            for block in reversed(blocks):
+                context.run(block.__exit__, None, None, None)
+            assert context.run(current_identity) == NOBODY
+    with inner:
+        left = contextvars.copy_context()
+    left.run(inner.__exit__, None, None, None)
+    assert left.run(current_identity) == NOBODY
+
+
+def test_a_task_that_outlives_a_block_keeps_nothing_of_the_request() -> None:
+    """A copy of the context inside the block does not hold what came into the request's own context after it."""
+
+    class Large:
+        pass
+
+    answer: contextvars.ContextVar[Large] = contextvars.ContextVar("answer")
+
+    def work() -> tuple[contextvars.Context, "weakref.ref[Large]"]:
+        with identify(tenant="acme"):
+            task = contextvars.copy_context()
+        large = Large()
+        answer.set(large)
+        return task, weakref.ref(large)
+
+    task, large = contextvars.copy_context().run(work)
+    gc.collect()
+    assert task.run(current_identity).tenant == "acme"
+    assert large() is None
+
+
+def test_a_block_that_is_closed_while_it_is_entered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By garbage collection, which ends a generator with a block of the same object; nothing is logged."""
+    acme = identify(tenant="acme")
+
+    def closed_at_once(variable: Any, value: Any) -> Any:
+        token = set_over_default(variable, value)
+        acme.__exit__(None, None, None)
+        return token
+
+    monkeypatch.setattr("paddle_otel.identity.identifying.set_over_default", closed_at_once)
+    with acme:
+        assert current_identity() == NOBODY
+    assert current_identity() == NOBODY
 
 
 def test_coroutines() -> None:
@@ -400,16 +457,28 @@ def test_a_bug_of_ours_reaches_nobody(monkeypatch: pytest.MonkeyPatch, telemetry
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("paddle_otel.identity.identifying.with_identity", broken)
-    monkeypatch.setattr("paddle_otel.identity.identifying.with_whole_identity", broken)
-    with identify(tenant="acme"):
-        assert current_identity() == NOBODY
-    assert plain(1) == (1, None)
-    assert list(generator(2)) == [None, None]
-    monkeypatch.undo()
-    monkeypatch.setattr("paddle_otel.identity.current.said_identity", broken)
+    with monkeypatch.context() as patched:
+        patched.setattr("paddle_otel.identity.identifying.with_identity", broken)
+        patched.setattr("paddle_otel.identity.identifying.with_whole_identity", broken)
+        with identify(tenant="acme"):
+            assert current_identity() == NOBODY
+        assert plain(1) == (1, None)
+        assert list(generator(2)) == [None, None]
+    with monkeypatch.context() as patched:
+        patched.setattr(baggage, "get_all", broken)
+        assert current_identity(baggage.set_baggage("enduser.id", "ann")) == NOBODY
+    acme = identify(tenant="acme")
+    with monkeypatch.context() as patched, acme:
+        patched.setattr("paddle_otel.identity.identifying.leave_copy", broken)
+        contextvars.copy_context().run(acme.__exit__, None, None, None)
     assert current_identity() == NOBODY
-    assert telemetry_trouble.sites
+    sites = {site.partition(":")[0] for site in telemetry_trouble.sites}
+    assert sites == {
+        "beginning to say who asked",
+        "saying who asked",
+        "looking for who asked",
+        "ending to say who asked",
+    }
 
 
 def test_what_is_not_propagated_stays_in_the_process() -> None:
