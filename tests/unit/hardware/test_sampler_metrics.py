@@ -79,7 +79,7 @@ def test_duration_is_recorded_for_each_read(watched: Watched, telemetry_trouble:
     watched.reporting.start(watched.recorder.meter_provider, 3600.0)
     assert eventually(lambda: watched.counts() == {"slow": 1, "fast": 1})
     durations = watched.values("paddle.sampler.duration")
-    assert all(isinstance(value, float) and 0.0 < value < 1.0 for value in durations.values())
+    assert all(isinstance(value, float) and 0.0 < value < 60.0 for value in durations.values())
 
 
 def test_duration_is_that_of_the_source(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_duration_is_that_of_the_source(watched: Watched, monkeypatch: pytest.Mo
     assert eventually(lambda: watched.counts() == {"slow": 1, "fast": 1})
     durations = watched.values("paddle.sampler.duration")
     assert durations["slow"] >= 1.0
-    assert durations["fast"] < 1.0
+    assert durations["fast"] < durations["slow"]
 
 
 def test_errors_count_each_failure(watched: Watched, telemetry_trouble: Any) -> None:

@@ -47,7 +47,7 @@ def test_metrics_without_a_trace(recorder: Recorder, calls: TokenizerCalls) -> N
     durations = {p.attributes["paddle.tokenizer.direction"]: p for p in recorder.points("paddle.tokenizer.duration")}
     assert dict(durations["encode"].attributes) == ENCODE
     assert durations["encode"].value == timer.seconds
-    assert 0.002 <= timer.seconds < 1
+    assert 0.002 <= timer.seconds < 60
     (tokens,) = recorder.points("paddle.tokenizer.tokens")
     assert (tokens.value, tokens.count, dict(tokens.attributes)) == (5, 1, ENCODE)
     assert tokens.bounds == m.TOKENIZER_TOKENS.buckets
