@@ -37,10 +37,11 @@ class RequestSpending:
 
     def step(self, tokens: int, next_tokens: int | None = None, has_ended: Callable[[], bool] | None = None) -> bool:
         """Count a step's output tokens, and take those of the next one."""
-        self._made = made = self._made + tokens
-        following = tokens if next_tokens is None else next_tokens
-        stop, since = False, time.monotonic() if self._are_several else None
+        stop = False
         try:
+            self._made = made = self._made + tokens
+            following = tokens if next_tokens is None else next_tokens
+            since = time.monotonic() if self._are_several else None
             for part in self._parts:
                 name = part.step(made, following, has_ended, since)
                 if name is not None:

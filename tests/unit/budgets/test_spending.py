@@ -405,6 +405,16 @@ def test_trouble_of_our_own_never_reaches_the_request(
     assert telemetry_trouble.sites
 
 
+def test_a_step_of_no_number_never_reaches_the_request(budgets: Budgets, begin: Begin, telemetry_trouble: Any) -> None:
+    """Whoever counts it so: it is not counted, and the next one is."""
+    telemetry_trouble.expected = True
+    budgets.set_budget(Budget("b", "process", 2, actions=_BOTH))
+    spending = begin()
+    nothing: Any = None
+    assert [spending.step(1), spending.step(nothing), spending.step(1)] == [False, False, True]
+    assert len(telemetry_trouble.sites) == 1
+
+
 def test_trouble_when_asking_which_budgets_there_are_is_kept_too(
     budgets: Budgets, telemetry_trouble: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
