@@ -1,6 +1,6 @@
 """Short ways to make what the operations need, on a recorder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from opentelemetry.metrics import MeterProvider
@@ -9,6 +9,7 @@ from opentelemetry.trace import TracerProvider
 from paddle_otel.operations.generation import Generation
 from paddle_otel.operations.generation_facts import GenerationRequest, GenerationResponse
 from paddle_otel.operations.generation_metrics import GenerationMetrics
+from paddle_otel.operations.predicted_model import PredictionFacts
 from paddle_otel.operations.telemetry import Telemetry
 from paddle_otel.settings import Settings
 from recording import Recorder
@@ -46,6 +47,27 @@ def telemetry_to(
 ) -> Telemetry:
     """Return a telemetry that reports to these providers."""
     return Telemetry(SCOPE, tracer_provider, meter_provider, settings or Settings())
+
+
+class Read:
+    """A reader of a prediction: it knows these facts, and one attribute that only a span needs.
+
+    Attributes:
+        described: How often it was asked for attributes.
+    """
+
+    def __init__(self, facts: PredictionFacts | None = None) -> None:
+        self._facts = facts or PredictionFacts()
+        self.described = 0
+
+    def facts(self) -> PredictionFacts:
+        """Return the facts."""
+        return self._facts
+
+    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
+        """Return the attribute."""
+        self.described += 1
+        return {"paddle.input.names": ("x",)}
 
 
 class Generations:

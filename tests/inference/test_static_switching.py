@@ -90,7 +90,7 @@ def test_without_an_sdk_nothing_is_started(paddle: Any, classifier: Path, monkey
         (RunArguments, "__init__"),
         (KnownPrograms, "predicting"),
         (RunArguments, "output_names"),
-        (KnownProgram, "read"),
+        (KnownProgram, "trains"),
     ],
 )
 def test_broken_telemetry_leaves_load_and_run_alone(

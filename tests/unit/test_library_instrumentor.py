@@ -1,6 +1,6 @@
 """What all instrumentors have in common: switched on and off in any order, alone and side by side."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 
 from conftest import Trouble
-from observed import raising
+from observed import Read, raising
 from paddle_otel.conventions import attributes as a
 from paddle_otel.library_instrumentor import LibraryInstrumentor
 from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
@@ -21,18 +21,6 @@ from recording import Recorder
 __all__ = ["target"]
 
 NET = PredictedModel("net", a.KIND_PREDICTOR)
-
-
-class Read:
-    """A reader of one row with two tokens."""
-
-    def facts(self) -> PredictionFacts:
-        """Return the facts."""
-        return PredictionFacts(1, 2)
-
-    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
-        """Return nothing."""
-        return {}
 
 
 @dataclass(frozen=True)
@@ -48,7 +36,7 @@ class Handlers:
         prediction = None if self.telemetry.is_idle() else self.predictions.start(NET)
         result = wrapped(*args, **kwargs)
         if prediction is not None:
-            prediction.end(None, reader=Read())
+            prediction.end(None, reader=Read(PredictionFacts(1, 2)))
         return result
 
 

@@ -38,9 +38,7 @@ class CallValues(ProgramValues):
         """Tell whether a value holds integers."""
         value = self._values[index]
         plain: Any = getattr(value, "_dtype", None)  # the plain tensor of executors has no public way to tell
-        kind = plain() if callable(plain) else getattr(value, "dtype", None)
-        # paddle.int64, VarType.INT64
-        return is_integer_type(kind)
+        return is_integer_type(plain() if callable(plain) else getattr(value, "dtype", None))
 
     def array(self, index: int) -> Any:
         """Return the content of an array or of a tensor in host memory, ``None`` for any other."""

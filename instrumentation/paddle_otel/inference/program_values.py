@@ -146,5 +146,5 @@ class TensorValues(ProgramValues):
 
 def is_integer_type(data_type: object) -> bool:
     """Tell whether a type of a value, of whatever library, is one of integers of 32 or 64 bits."""
-    # paddle.int64, PaddleDType.INT64
+    # paddle.int64, PaddleDType.INT64, VarType.INT64
     return str(data_type).lower().endswith(_INTEGER_ENDINGS)

@@ -29,22 +29,20 @@ class KnownProgram:
     Attributes:
         is_loaded: Whether ``load_inference_model`` gave it.
         model: The model as its metrics report it, without a device.
-        operators: How many operators it held when it was read, -1 before.
-        trains: Whether there were operators of training among them.
 
     Args:
         naming: What it was loaded as, ``None`` when nobody saw it being loaded.
         is_loaded: Whether ``load_inference_model`` gave it.
     """
 
-    __slots__ = ("_named", "is_loaded", "model", "operators", "trains")
+    __slots__ = ("_named", "_operators", "_trains", "is_loaded", "model")
 
     def __init__(self, naming: ModelNaming | None = None, *, is_loaded: bool = False) -> None:
         self._named: Final = NamedModel(a.KIND_STATIC_PROGRAM, naming)
         self.model: Final = self._named.anywhere
         self.is_loaded: Final = is_loaded
-        self.operators = -1
-        self.trains = False
+        self._operators = -1
+        self._trains = False
 
     def model_on(self, executor: Any) -> PredictedModel:
         """Return the model as it runs on the device of an executor, which is made for it and keeps it."""
@@ -54,10 +52,14 @@ class KnownProgram:
         """Return what is known of it, for a run that generates."""
         return self._named.origin(place_name(executor.place))
 
-    def read(self, program: Any, operators: int) -> None:
-        """Look for operators of training in the program, which holds so many operators now."""
-        self.trains = any(_is_of_training(name) for name in _operator_names(program))
-        self.operators = operators
+    def trains(self, program: Any) -> bool:
+        """Tell whether the program holds operators of training; read again when it has grown."""
+        count = getattr(program, "num_ops", None)  # the older format has none
+        operators = len(program.global_block().ops) if count is None else count()
+        if operators != self._operators:
+            self._trains = any(_is_of_training(name) for name in _operator_names(program))
+            self._operators = operators
+        return self._trains
 
 
 class KnownPrograms:
@@ -65,7 +67,6 @@ class KnownPrograms:
 
     def __init__(self) -> None:
         self._programs: Final[WeakIdentityMap[KnownProgram]] = WeakIdentityMap()
-        self._seen: Final = self._programs.get
 
     def loaded(self, program: Any, naming: ModelNaming | None) -> None:
         """Note what ``load_inference_model`` gave, and as what."""
@@ -78,21 +79,17 @@ class KnownPrograms:
             run: Its arguments.
         """
         program = run.given_program
-        known = self._seen(program)
+        known = self._programs.get(program)
         if known is None:
             program = run.program()
             if program is None:
                 return None
-            known = self._seen(program)
+            known = self._programs.get(program)
         if (known is None or not known.is_loaded) and not run.has_inputs_and_outputs():
             return None  # it initialises or saves something
         if known is None:
             known = self._programs.keep(program, KnownProgram())
-        count = getattr(program, "num_ops", None)  # the older format has none
-        operators = len(program.global_block().ops) if count is None else count()
-        if operators != known.operators:  # it has grown
-            known.read(program, operators)
-        return None if known.trains else known
+        return None if known.trains(program) else known
 
 
 def _operator_names(program: Any) -> Iterable[str]:

@@ -33,10 +33,10 @@ def current_identity(context: Context | None = None) -> Identity:
     try:
         if context is None:
             context = otel_context.get_current()
-        known: Identity | None = context.get(_SAID)  # pyright: ignore[reportAssignmentType] - nothing else is ever there
+        known = said_identity(context)
         if _WHOLE in context:
             return known or NOBODY  # what else is here is of another request
-        claimed: Identity | None = context.get(_CLAIMED)  # pyright: ignore[reportAssignmentType] - see above
+        claimed: Identity | None = context.get(_CLAIMED)  # pyright: ignore[reportAssignmentType] - nothing else is ever there
         if claimed is not None:
             known = claimed if known is None else known.over(claimed)
         carried = baggage.get_all(context)

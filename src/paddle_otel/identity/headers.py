@@ -29,10 +29,7 @@ def identity_in_headers(values_of: Callable[[str], Iterable[str] | str | None]) 
             value = _one(values)
         if value:
             found[field] = value
-    if not found:
-        return NOBODY
-    get = found.get
-    return Identity(get("request"), get("session"), get("user"), get("tenant"))
+    return Identity(**found) if found else NOBODY
 
 
 def _one(values: object) -> str:

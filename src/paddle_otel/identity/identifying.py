@@ -61,6 +61,7 @@ class identify(Decorator):  # noqa: N801 - used as a statement and as a decorato
         tenant: str | int | UUID | None = None,
         propagate: bool = False,
     ) -> None:
+        # Asked here: to call the function for each costs as much as an id does.
         self._said: Final = Identity(
             request if request is None or isinstance(request, str) else _text("request", request),
             session if session is None or isinstance(session, str) else _text("session", session),

@@ -196,9 +196,7 @@ class Prediction:
             span = None
             if due:
                 described = attempt("describing a prediction", reader.span_attributes, result, raised)
-                span = self._write_span(
-                    end_ns, facts, error, {**(described or NO_ATTRIBUTES), **(used or NO_ATTRIBUTES)}
-                )
+                span = self._write_span(end_ns, facts, used, error, described)
             if facts.input_tokens is not None or BUDGETS.is_active:
                 self._account_for(facts.input_tokens, seconds, error, used, span)
         except Exception as trouble:  # noqa: BLE001 - see above
@@ -257,14 +255,16 @@ class Prediction:
         self,
         end_ns: int,
         facts: PredictionFacts,
+        used: Mapping[str, AttributeValue] | None,
         error: str | None,
-        found: Mapping[str, AttributeValue],
+        described: Mapping[str, AttributeValue] | None,
     ) -> Span:
         start_unix_ns = unix_ns(self._start_ns)
         # Everything is known by now, and given at once: samplers see it all, and setting it later would cost more.
         attributes: dict[str, AttributeValue] = {
             **self._located().attributes,
-            **found,
+            **(described or NO_ATTRIBUTES),
+            **(used or NO_ATTRIBUTES),
             **current_identity().attributes,
         }
         if facts.batch_size is not None:

@@ -2,14 +2,12 @@
 
 import math
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
 from budgeted import budget, used
 from forked import in_child
-from observed import INPUT, telemetry_on
+from observed import INPUT, Read, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.conventions import metrics as m
 from paddle_otel.operations.predicted_model import PredictedModel, PredictionFacts
@@ -19,22 +17,6 @@ from recording import Recorder
 
 NET = PredictedModel("net", a.KIND_PREDICTOR)
 LABELS = {"paddle.model.name": "net", "paddle.model.kind": "predictor"}
-
-
-class Read:
-    """A reader that knows these facts and attributes."""
-
-    def __init__(self, facts: PredictionFacts | None = None, **attributes: Any) -> None:
-        self._facts = facts or PredictionFacts()
-        self._attributes = {key.replace("__", "."): value for key, value in attributes.items()}
-
-    def facts(self) -> PredictionFacts:
-        """Return the facts."""
-        return self._facts
-
-    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
-        """Return the attributes."""
-        return self._attributes
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """When a prediction becomes a span, and what it says."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, Pa
 from opentelemetry.trace import Link, SpanKind, StatusCode, TraceState
 from opentelemetry.util.types import Attributes
 
-from observed import Generations, telemetry_on
+from observed import Generations, Read, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations import clock
 from paddle_otel.operations.generation_facts import GenerationResponse
@@ -23,23 +23,6 @@ from recording import Recorder
 NET = PredictedModel("net", a.KIND_PREDICTOR, device="cpu", attributes={"paddle.ir_optim": True})
 LABELS = {"paddle.model.name": "net", "paddle.model.kind": "predictor"}
 MILLISECOND = 1_000_000
-
-
-class Read:
-    """A reader that counts how often it is asked for attributes."""
-
-    def __init__(self, facts: PredictionFacts | None = None) -> None:
-        self._facts = facts or PredictionFacts()
-        self.described = 0
-
-    def facts(self) -> PredictionFacts:
-        """Return the facts."""
-        return self._facts
-
-    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
-        """Return an attribute that only a span needs."""
-        self.described += 1
-        return {"paddle.input.names": ("x",)}
 
 
 class Clock:

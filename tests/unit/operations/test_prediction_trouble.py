@@ -2,14 +2,13 @@
 
 import gc
 import weakref
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import SpanProcessor
 
 from conftest import Trouble
-from observed import Generations, raising, telemetry_on
+from observed import Generations, Read, raising, telemetry_on
 from paddle_otel.conventions import attributes as a
 from paddle_otel.operations import prediction as prediction_module
 from paddle_otel.operations.generation_facts import GenerationResponse
@@ -20,19 +19,8 @@ from paddle_otel.settings import Settings
 from recording import Recorder
 
 NET = PredictedModel("net", a.KIND_PREDICTOR, device="gpu:0")
+ROWS = PredictionFacts(batch_size=2)
 BROKEN = RuntimeError("the user's tensor")
-
-
-class Read:
-    """A reader whose parts a test may break."""
-
-    def facts(self) -> PredictionFacts:
-        """Return the facts."""
-        return PredictionFacts(batch_size=2)
-
-    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
-        """Return attributes."""
-        return {"paddle.input.names": ("x",)}
 
 
 class _Use:
@@ -72,7 +60,7 @@ def counted(recorder: Recorder) -> tuple[int, int, int]:
 def test_a_reader_without_facts(recorder: Recorder, predictions: Predictions, telemetry_trouble: Trouble) -> None:
     """Facts that cannot be read are absent; duration and span are there."""
     telemetry_trouble.expected = True
-    reader = Read()
+    reader = Read(ROWS)
     reader.facts = raising(BROKEN)
     start(predictions).end(None, reader=reader)
     assert counted(recorder) == (1, 1, 0)
@@ -85,7 +73,7 @@ def test_a_reader_without_attributes(
 ) -> None:
     """Attributes that cannot be read are absent; the rest is there, and the log does not quote the user's data."""
     telemetry_trouble.expected = True
-    reader = Read()
+    reader = Read(ROWS)
     reader.span_attributes = raising(BROKEN)
     for _ in range(3):
         start(predictions).end(None, reader=reader)
@@ -99,8 +87,8 @@ def test_broken_instruments(recorder: Recorder, predictions: Predictions, teleme
     """Instruments that raise cost metrics, not spans."""
     telemetry_trouble.expected = True
     setattr(predictions.metrics, "record", raising(BROKEN))  # noqa: B010 - not assignable for pyright
-    start(predictions).end(None, reader=Read())
-    start(predictions).end(None, ValueError(), Read())
+    start(predictions).end(None, reader=Read(ROWS))
+    start(predictions).end(None, ValueError(), Read(ROWS))
     assert counted(recorder) == (2, 0, 0)
 
 
@@ -113,7 +101,7 @@ def test_a_broken_processor(
     processor = SpanProcessor()
     setattr(processor, hook, raising(BROKEN))
     recorder.tracer_provider.add_span_processor(processor)
-    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, reader=Read(ROWS))
     assert counted(recorder)[1:] == (1, 1)
 
 
@@ -135,7 +123,7 @@ def test_what_a_prediction_uses(recorder: Recorder, predictions: Predictions, us
         return _Use(lambda: {"paddle.gpu.energy": 1.5})
 
     use.tell_by(begin)
-    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, reader=Read(ROWS))
     assert (recorder.span("predict net").attributes or {})["paddle.gpu.energy"] == 1.5
     assert devices == ["gpu:0"]
 
@@ -148,7 +136,7 @@ def test_without_a_gpu_nobody_is_asked(
     use.tell_by(raising(AssertionError("asked")))
     prediction = predictions.start(PredictedModel("net", a.KIND_PREDICTOR, device=device))
     assert prediction is not None
-    prediction.end(None, reader=Read())
+    prediction.end(None, reader=Read(ROWS))
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -156,7 +144,7 @@ def test_who_no_longer_knows_is_not_asked(recorder: Recorder, predictions: Predi
     """Nor does a prediction wait for an answer."""
     use.tell_by(raising(AssertionError("asked")))
     use.tell_by(None)
-    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, reader=Read(ROWS))
     assert counted(recorder) == (1, 1, 1)
 
 
@@ -166,7 +154,7 @@ def test_inside_a_generation_it_uses_nothing_of_its_own(
     """Energy is not counted twice: inside a generation it is the generation's."""
     use.tell_by(raising(AssertionError("asked")))
     generation = Generations(telemetry_on(recorder)).start()
-    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, reader=Read(ROWS))
     generation.finish(GenerationResponse)
     assert counted(recorder) == (1, 1, 1)
 
@@ -178,14 +166,14 @@ def test_a_use_that_cannot_be_told(
     """Hardware that cannot be read costs only what it would have told."""
     telemetry_trouble.expected = True
     use.tell_by(raising(BROKEN) if part == "begin" else lambda _: _Use(raising(BROKEN)))
-    start(predictions).end(None, reader=Read())
+    start(predictions).end(None, reader=Read(ROWS))
     assert counted(recorder) == (1, 1, 1)
 
 
 @pytest.mark.parametrize("error", [None, ValueError("mine")])
 def test_nothing_is_kept_alive(predictions: Predictions, error: ValueError | None) -> None:
     """When the call is over, nothing of it is held: not the reader with its tensors, not the exception."""
-    reader, prediction = Read(), start(predictions)
+    reader, prediction = Read(ROWS), start(predictions)
     if error is None:
         prediction.end(None, reader=reader)
     else:
@@ -201,7 +189,7 @@ def test_nothing_is_kept_alive(predictions: Predictions, error: ValueError | Non
 
 def test_telemetry_that_is_interrupted(recorder: Recorder, predictions: Predictions) -> None:
     """Ctrl-C while telemetry works is the program's: it is not swallowed."""
-    reader = Read()
+    reader = Read(ROWS)
     reader.facts = raising(KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         start(predictions).end(None, reader=reader)
@@ -218,9 +206,9 @@ def test_a_device_that_is_found_out_for_a_span(recorder: Recorder, predictions: 
 
     never = Predictions(telemetry_on(recorder, Settings(prediction_spans="never")))
     anywhere = PredictedModel("net", a.KIND_JIT_LAYER)
-    Prediction(never, anywhere, in_place).end(None, reader=Read())
+    Prediction(never, anywhere, in_place).end(None, reader=Read(ROWS))
     assert asked == []
-    Prediction(predictions, anywhere, in_place).end(None, reader=Read())
+    Prediction(predictions, anywhere, in_place).end(None, reader=Read(ROWS))
     assert asked == ["device"]
     assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:1"
     assert counted(recorder) == (1, 2, 2)
@@ -232,7 +220,7 @@ def test_a_device_that_cannot_be_found_out(
     """It is absent, and nobody is asked what it is used for."""
     telemetry_trouble.expected = True
     use.tell_by(raising(BROKEN))
-    Prediction(predictions, PredictedModel("net", a.KIND_JIT_LAYER), raising(BROKEN)).end(None, reader=Read())
+    Prediction(predictions, PredictedModel("net", a.KIND_JIT_LAYER), raising(BROKEN)).end(None, reader=Read(ROWS))
     assert counted(recorder) == (1, 1, 1)
     assert "paddle.device" not in (recorder.span("predict net").attributes or {})
     assert {line.partition(":")[0] for line in telemetry_trouble.sites} == {"looking for the device of a prediction"}
@@ -255,6 +243,6 @@ def test_a_device_that_somebody_knows_the_use_of(
         PredictedModel("net", a.KIND_JIT_LAYER),
         lambda: PredictedModel("net", a.KIND_JIT_LAYER, device=devices.pop()),
     )
-    here.end(None, reader=Read())
+    here.end(None, reader=Read(ROWS))
     assert begun == ["gpu:0"]
     assert (recorder.span("predict net").attributes or {})["paddle.device"] == "gpu:0"

@@ -1,13 +1,13 @@
 """Runs of a model that generate nothing: what they read is counted, so it is in an event, and nothing else is."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any, Final
 
 import pytest
 from opentelemetry._logs import _internal as logs_api
 
 from global_sdk import globally, no_sdk
-from observed import SCOPE, raising
+from observed import SCOPE, Read, raising
 from paddle_otel.conventions import attributes as a
 from paddle_otel.identity import identify
 from paddle_otel.operations import observe_prediction, usage
@@ -21,21 +21,6 @@ __all__ = ["globally", "no_sdk"]
 
 BERT: Final = PredictedModel("bert", a.KIND_PRETRAINED_MODEL, embeddings=True)
 NET: Final = PredictedModel("net", a.KIND_PREDICTOR)
-
-
-class Read:
-    """A reader that knows how many tokens were read."""
-
-    def __init__(self, tokens: int | None) -> None:
-        self._tokens = tokens
-
-    def facts(self) -> PredictionFacts:
-        """Return the facts."""
-        return PredictionFacts(2, self._tokens)
-
-    def span_attributes(self, result: Any, raised: BaseException | None) -> Mapping[str, Any]:  # noqa: ARG002 - has its own
-        """Return no more."""
-        return {}
 
 
 def predictions_on(recorder: Recorder, **settings: Any) -> Predictions:
@@ -67,7 +52,7 @@ def said(recorder: Recorder) -> dict[str, Any]:
 def test_what_was_read_is_billed(recorder: Recorder) -> None:
     """Exactly these attributes, in the trace of its span, which says who asked, too."""
     with identify(tenant="acme"):
-        start(predictions_on(recorder, prediction_spans="always"), BERT).end(None, reader=Read(12))
+        start(predictions_on(recorder, prediction_spans="always"), BERT).end(None, reader=Read(PredictionFacts(2, 12)))
     assert said(recorder) == {
         "gen_ai.operation.name": "embeddings",
         "gen_ai.provider.name": "paddlepaddle",
@@ -86,7 +71,7 @@ def test_what_was_read_is_billed(recorder: Recorder) -> None:
 
 def test_without_a_span_it_is_billed_all_the_same(recorder: Recorder) -> None:
     """Also a failed one."""
-    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, ValueError(), Read(3))
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, ValueError(), Read(PredictionFacts(2, 3)))
     assert said(recorder) == {
         "gen_ai.provider.name": "paddlepaddle",
         "gen_ai.request.model": "net",
@@ -102,7 +87,7 @@ def test_without_a_number_nothing_is_billed(recorder: Recorder, monkeypatch: pyt
     """And nothing is asked or made for it."""
     monkeypatch.setattr(usage, "current_identity", raising(AssertionError("who asked was looked for")))
     monkeypatch.setattr(usage.uuid, "uuid4", raising(AssertionError("an event was made")))
-    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, reader=Read(None))
+    start(predictions_on(recorder, prediction_spans="never"), NET).end(None, reader=Read(PredictionFacts(2, None)))
     assert recorder.events("paddle.usage") == []
     assert recorder.points("paddle.tokens") == []
 
@@ -116,7 +101,7 @@ def test_broken_instruments_do_not_cost_the_record(
     prediction = start(predictions, NET)
     monkeypatch.setattr(predictions.metrics, "record", raising(RuntimeError("a bug")))
     monkeypatch.setattr(predictions.telemetry, "tracer", None)
-    prediction.end(None, reader=Read(3))
+    prediction.end(None, reader=Read(PredictionFacts(2, 3)))
     assert said(recorder)["gen_ai.usage.input_tokens"] == 3
 
 
